@@ -1,0 +1,40 @@
+/** Nouns that events are about; the first part of an event type. */
+export type AggregateType = 'tenant' | 'property' | 'room_type' | 'rate_plan' | 'guest' | 'reservation';
+
+/** An event as its producer states it. `keySeq` is the aggregate's new version, taken under its row lock. */
+export interface NewEvent {
+  readonly eventId: string;
+  readonly aggregateType: AggregateType;
+  readonly aggregateId: string;
+  readonly keySeq: number;
+  /** `<aggregate>.<past tense>`: `reservation.created`. */
+  readonly type: string;
+  readonly version: number;
+  /** Ids, numbers, dates, codes. Never a person's name, address, mail or telephone number. */
+  readonly data: Record<string, unknown>;
+  readonly correlationId: string;
+  readonly traceparent: string;
+  readonly actor: string;
+  readonly receivedAt: Date;
+}
+
+/** An event as it stands in the log: the JSON value of its record. */
+export interface EventEnvelope {
+  readonly eventId: string;
+  readonly tenantId: string;
+  readonly type: string;
+  readonly version: number;
+  readonly aggregateType: AggregateType;
+  readonly aggregateId: string;
+  readonly keySeq: number;
+  /** ISO 8601, UTC, microseconds: part of the key under which its checkpoints are stored. */
+  readonly occurredAt: string;
+  readonly correlationId: string;
+  readonly data: Record<string, unknown>;
+}
+
+/** Slots into which keys are spread; a slot is worked by one relay at a time. Fixed: a check constraint repeats it. */
+export const SLOTS = 16;
+
+/** The slot of a key: the last four bits of its UUID, which are random. */
+export const slotOf = (aggregateId: string): number => parseInt(aggregateId.slice(-1), 16);

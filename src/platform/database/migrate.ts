@@ -1,0 +1,61 @@
+import { DataSource } from 'typeorm';
+import { Catalogue1763700000002 } from '../../../migrations/1763700000002-catalogue.js';
+import { Events1763700000004 } from '../../../migrations/1763700000004-events.js';
+import { Reservations1763700000003 } from '../../../migrations/1763700000003-reservations.js';
+import { Tenancy1763700000001 } from '../../../migrations/1763700000001-tenancy.js';
+
+/** Every migration, in order; the schema is nothing else. */
+export const MIGRATIONS = [
+  Tenancy1763700000001,
+  Catalogue1763700000002,
+  Reservations1763700000003,
+  Events1763700000004,
+];
+
+/** The data source of the schema's owner; also `ormconfig.ts`, for TypeORM's own command line. */
+export const ownerDataSource = (ownerUrl: string): DataSource =>
+  new DataSource({
+    type: 'postgres',
+    url: ownerUrl,
+    applicationName: 'tartware-migrate',
+    migrations: MIGRATIONS,
+    migrationsTableName: 'schema_migrations',
+    migrationsTransactionMode: 'each',
+    poolSize: 2,
+  });
+
+/**
+ * Applies what is missing; two at once wait for each other.
+ * @returns the names of the migrations that were applied, in order
+ */
+export async function runMigrations(ownerUrl: string): Promise<string[]> {
+  const source = await ownerDataSource(ownerUrl).initialize();
+  try {
+    // A session lock on a connection of its own: each migration has its own transaction.
+    const runner = source.createQueryRunner();
+    await runner.query(`SELECT pg_advisory_lock(hashtext('tartware.migrate'))`);
+    try {
+      const applied = await source.runMigrations();
+      return applied.map((migration) => migration.name);
+    } finally {
+      await runner.query(`SELECT pg_advisory_unlock(hashtext('tartware.migrate'))`);
+      await runner.release();
+    }
+  } finally {
+    await source.destroy();
+  }
+}
+
+/** Names of migrations that the database lacks. */
+export async function pendingMigrations(ownerUrl: string): Promise<string[]> {
+  const source = await ownerDataSource(ownerUrl).initialize();
+  try {
+    const rows = (await source
+      .query(`SELECT name FROM schema_migrations`)
+      .catch(() => [])) as { name: string }[];
+    const done = new Set(rows.map((row) => row.name));
+    return MIGRATIONS.map((migration) => migration.name).filter((name) => !done.has(name));
+  } finally {
+    await source.destroy();
+  }
+}
