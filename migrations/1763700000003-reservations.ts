@@ -75,6 +75,9 @@ export class Reservations1763700000003 implements MigrationInterface {
       CREATE INDEX reservations_holds ON reservations (hold_expires_at) WHERE status = 'HELD';
       CREATE UNIQUE INDEX reservations_external_id_key ON reservations (tenant_id, property_id, origin, external_id)
         WHERE external_id IS NOT NULL;
+      -- A room of stone takes one reservation at a time.
+      CREATE UNIQUE INDEX reservations_room_in_house ON reservations (tenant_id, property_id, room_number)
+        WHERE status = 'CHECKED_IN' AND room_number IS NOT NULL;
 
       CREATE FUNCTION app.check_move() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN
@@ -88,8 +91,9 @@ export class Reservations1763700000003 implements MigrationInterface {
         END IF;
         RETURN NEW;
       END $$;
-      CREATE TRIGGER reservations_begin BEFORE INSERT ON reservations
-        FOR EACH ROW WHEN (NEW.status NOT IN ('HELD', 'CONFIRMED')) EXECUTE FUNCTION app.check_move();
+      -- AFTER, since an upsert that turns out to be an update fires BEFORE INSERT as well.
+      CREATE TRIGGER reservations_begin AFTER INSERT ON reservations
+        FOR EACH ROW WHEN (NEW.status NOT IN ('HELD', 'CONFIRMED') OR NEW.version <> 1) EXECUTE FUNCTION app.check_move();
       CREATE TRIGGER reservations_move BEFORE UPDATE OF status ON reservations
         FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION app.check_move();
 

@@ -61,6 +61,12 @@ export class Events1763700000004 implements MigrationInterface {
       );
       INSERT INTO outbox_slots (slot) SELECT generate_series(0, 15);
 
+      -- Who relays just now: a relay without a slot shows here only, and each takes its fair share of the slots.
+      CREATE TABLE outbox_relays (
+        owner       text PRIMARY KEY CHECK (length(owner) BETWEEN 1 AND 200),
+        alive_until timestamptz NOT NULL
+      );
+
       -- PUBLISHED: the broker has it, and where.
       CREATE TABLE event_receipts (
         tenant_id    uuid NOT NULL,
@@ -128,7 +134,8 @@ export class Events1763700000004 implements MigrationInterface {
         published_at   timestamptz,
         created_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
         PRIMARY KEY (tenant_id, dead_letter_id),
-        UNIQUE (consumer_group, topic, partition, log_offset)
+        -- With the event: a log that was made anew gives its offsets again, to other events.
+        UNIQUE (consumer_group, topic, partition, log_offset, event_id)
       );
       CREATE INDEX dead_letters_key ON dead_letters (tenant_id, aggregate_id);
       CREATE INDEX dead_letters_unpublished ON dead_letters (created_at) WHERE published_at IS NULL;
@@ -157,12 +164,22 @@ export class Events1763700000004 implements MigrationInterface {
         tenant_id            uuid NOT NULL,
         property_id          uuid NOT NULL,
         night                date NOT NULL,
-        booked_rooms         integer NOT NULL DEFAULT 0 CHECK (booked_rooms >= 0),
+        booked_rooms         integer NOT NULL DEFAULT 0,
         booked_revenue_minor bigint NOT NULL DEFAULT 0,
-        stayed_rooms         integer NOT NULL DEFAULT 0 CHECK (stayed_rooms >= 0),
+        stayed_rooms         integer NOT NULL DEFAULT 0,
         stayed_revenue_minor bigint NOT NULL DEFAULT 0,
         PRIMARY KEY (tenant_id, property_id, night)
       ) WITH (fillfactor = 50);
+
+      -- A trigger in place of CHECK: the projector upserts differences, and PostgreSQL checks the row that an upsert proposes
+      -- (-1 room) before it looks for the row to add it to.
+      CREATE FUNCTION app.refuse_negative_occupancy() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        RAISE EXCEPTION 'fewer than no rooms on %', NEW.night
+          USING ERRCODE = '23514', CONSTRAINT = 'occupancy_nights_not_negative';
+      END $$;
+      CREATE TRIGGER occupancy_nights_not_negative AFTER INSERT OR UPDATE ON occupancy_nights
+        FOR EACH ROW WHEN (NEW.booked_rooms < 0 OR NEW.stayed_rooms < 0) EXECUTE FUNCTION app.refuse_negative_occupancy();
 
       CREATE TABLE event_log_topics (
         topic text PRIMARY KEY,
@@ -187,7 +204,7 @@ export class Events1763700000004 implements MigrationInterface {
         PRIMARY KEY (topic, partition, "offset")
       );
       GRANT SELECT, INSERT, UPDATE, DELETE ON event_log_topics, event_log_partitions, event_log_records,
-        reservation_event_offsets TO tartware_worker;
+        reservation_event_offsets, outbox_relays TO tartware_worker;
       GRANT SELECT, UPDATE ON outbox_slots TO tartware_worker;
 
       -- Months are made ahead; the default partition takes what comes unforeseen, so that no write ever fails for want of one.
@@ -237,9 +254,10 @@ export class Events1763700000004 implements MigrationInterface {
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`
       DROP TABLE occupancy_nights, audit_log, dead_letters, reservation_event_offsets, event_key_marks, event_inbox,
-        event_receipts, outbox_slots, outbox_blocked_keys, outbox_queue, outbox_events, event_log_records,
+        event_receipts, outbox_relays, outbox_slots, outbox_blocked_keys, outbox_queue, outbox_events, event_log_records,
         event_log_partitions, event_log_topics CASCADE;
       DROP FUNCTION app.ensure_partitions;
+      DROP FUNCTION app.refuse_negative_occupancy;
     `);
   }
 }
