@@ -25,7 +25,9 @@ export class Events1763700000004 implements MigrationInterface {
         received_at    timestamptz NOT NULL,
         PRIMARY KEY (tenant_id, aggregate_id, key_seq, occurred_at)
       ) PARTITION BY RANGE (occurred_at);
-      CREATE INDEX outbox_events_correlation ON outbox_events (tenant_id, correlation_id);
+      -- Not led by the tenant: to a plan that was made while the table was empty, every index that begins with the tenant is
+      -- as good as the primary key, and the relay then reads all of a tenant's events for each one (3k/s, not 33k/s).
+      CREATE INDEX outbox_events_correlation ON outbox_events (correlation_id, tenant_id);
 
       -- What is not yet in the log: narrow, one index, rows deleted once acknowledged.
       CREATE TABLE outbox_queue (
@@ -137,7 +139,7 @@ export class Events1763700000004 implements MigrationInterface {
         -- With the event: a log that was made anew gives its offsets again, to other events.
         UNIQUE (consumer_group, topic, partition, log_offset, event_id)
       );
-      CREATE INDEX dead_letters_key ON dead_letters (tenant_id, aggregate_id);
+      CREATE INDEX dead_letters_key ON dead_letters (aggregate_id, tenant_id);
       CREATE INDEX dead_letters_unpublished ON dead_letters (created_at) WHERE published_at IS NULL;
 
       CREATE TABLE audit_log (

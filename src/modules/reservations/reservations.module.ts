@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { ReservationDesk } from './commands/reservation-desk.js';
+import { ReservationDesk } from './contract/reservation-desk.js';
 import { ReservationCommandsController } from './http/reservation-commands.controller.js';
 import { ReservationQueriesController } from './http/reservation-queries.controller.js';
 import { ReservationQueries } from './queries/reservation-queries.js';

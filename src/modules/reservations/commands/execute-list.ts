@@ -1,6 +1,6 @@
 import type { OpContext } from '../../../platform/context/op-context.js';
 import { answerOf, claimLock, inProgress, type Claim, type StoredAnswer } from '../../../platform/database/idempotency.js';
-import { isConstraintViolation, violatedConstraint } from '../../../platform/database/sqlstate.js';
+import { sqlState, violatedConstraint } from '../../../platform/database/sqlstate.js';
 import type { Tx, UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { conflict, DomainError } from '../../../platform/kernel/errors.js';
 import type { TenantId } from '../../../platform/kernel/ids.js';
@@ -75,6 +75,12 @@ function ledgerRows(jobs: readonly Job[], outcomes: readonly (Decision | DomainE
   });
 }
 
+/** A creation met an id that is taken: the upsert passes over it in silence. Told as PostgreSQL tells a plain insert. */
+class IdTakenError extends Error {
+  readonly code = '23505';
+  readonly constraint = 'reservations_pkey';
+}
+
 /** Writes what was decided, all in one statement, and checks that every row was where the locks left it. */
 async function write(tx: Tx, house: House, done: readonly Done[], ledger: readonly object[]): Promise<void> {
   const nights = house.changedNights();
@@ -91,6 +97,7 @@ async function write(tx: Tx, house: House, done: readonly Done[], ledger: readon
     JSON.stringify(kept),
     JSON.stringify(ledger),
   ]);
+  if (counts!.written < done.length && done.some(({ decision }) => !decision.before)) throw new IdTakenError();
   if (counts!.written !== done.length || counts!.counted !== nights.length)
     throw new Error(
       `wrote ${counts!.written} of ${done.length} reservations and ${counts!.counted} of ${nights.length} nights`,
@@ -141,10 +148,16 @@ async function inOneTransaction(uow: UnitOfWork, tenantId: TenantId, jobs: reado
   });
 }
 
+/** The database refuses what one member brings: a constraint (class 23), or a value that no door should have let in (22). */
+const isOneMembersFault = (error: unknown): boolean => /^2[23]/.test(sqlState(error) ?? '');
+
+/** A refusal where the constraint has a meaning; else a fault of ours, which is that member's alone as well. */
 function refusalOf(error: unknown): DomainError {
+  if (!isOneMembersFault(error)) throw error;
   const refusal = REFUSALS[violatedConstraint(error) ?? ''];
-  if (!refusal) throw error;
-  return refusal();
+  return refusal
+    ? refusal()
+    : new DomainError('INTERNAL', 'INTERNAL', 'Something went wrong on our side.', undefined, { cause: error });
 }
 
 /**
@@ -159,7 +172,7 @@ export async function executeList(uow: UnitOfWork, tenantId: TenantId, jobs: rea
   try {
     return await inOneTransaction(uow, tenantId, jobs);
   } catch (error) {
-    if (!isConstraintViolation(error)) throw error;
+    if (!isOneMembersFault(error)) throw error;
     if (jobs.length === 1) return [refusalOf(error)];
   }
   const outcomes: Outcome[] = [];

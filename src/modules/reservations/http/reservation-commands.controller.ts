@@ -7,7 +7,7 @@ import { Access } from '../../../platform/http/access.js';
 import { sendAnswer } from '../../../platform/http/answer.js';
 import { Ctx, IdempotencyKey, IfMatch, OptionalIfMatch, PathId } from '../../../platform/http/request.js';
 import { newId } from '../../../platform/kernel/ids.js';
-import { ReservationDesk } from '../commands/reservation-desk.js';
+import { ReservationDesk } from '../contract/reservation-desk.js';
 import type { ReservationCommand } from '../domain/commands.js';
 import type { MoveCommand } from '../domain/moves.js';
 import { NoBody } from './no-body.pipe.js';

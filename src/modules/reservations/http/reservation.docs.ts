@@ -1,6 +1,6 @@
-import { applyDecorators } from '@nestjs/common';
-import { ApiProperty, ApiResponse } from '@nestjs/swagger';
+import { ApiProperty } from '@nestjs/swagger';
 import { BoolField, DateField, EnumField, IdField, IntField, MoneyField, TextField, TimeField } from '../../../platform/http/fields.js';
+import { ApiAnswer, ApiList, ApiPage } from '../../../platform/http/openapi.js';
 import { STATUSES } from '../domain/moves.js';
 
 const nullable = { nullable: true } as const;
@@ -47,20 +47,6 @@ class ReservationDto {
   @IdField({ optional: true, description: 'The request; in answers to commands' }) correlationId?: string;
 }
 
-class ReservationEnvelope {
-  @ApiProperty({ type: ReservationDto }) data!: ReservationDto;
-}
-
-class PaginationDto {
-  @IntField({ min: 1, max: 200 }) limit!: number;
-  @TextField({ max: 2000, ...nullable }) nextCursor!: string | null;
-}
-
-class ReservationsEnvelope {
-  @ApiProperty({ type: [ReservationDto] }) data!: ReservationDto[];
-  @ApiProperty({ type: PaginationDto }) pagination!: PaginationDto;
-}
-
 class QuoteNightDto extends NightDto {
   @IntField({ min: 0, max: 100_000, description: 'Rooms still free' }) available!: number;
 }
@@ -73,30 +59,14 @@ class QuoteDto {
   @ApiProperty({ type: [QuoteNightDto] }) nights!: QuoteNightDto[];
 }
 
-class QuoteEnvelope {
-  @ApiProperty({ type: QuoteDto }) data!: QuoteDto;
-}
-
 class MoveDto {
   @TextField({ max: 20, example: 'check-in' }) command!: string;
   @EnumField({ values: STATUSES }) from!: string;
   @EnumField({ values: STATUSES }) to!: string;
 }
 
-class MovesEnvelope {
-  @ApiProperty({ type: [MoveDto] }) data!: MoveDto[];
-}
-
 /** The documentation of an answer that is one reservation. */
-export const ApiReservation = (status: 200 | 201): MethodDecorator =>
-  applyDecorators(
-    ApiResponse({
-      status,
-      type: ReservationEnvelope,
-      headers: { ETag: { description: 'The version, for If-Match', schema: { type: 'string', example: '"1"' } } },
-    }),
-  );
-
-export const ApiReservations = (): MethodDecorator => ApiResponse({ status: 200, type: ReservationsEnvelope });
-export const ApiQuote = (): MethodDecorator => ApiResponse({ status: 200, type: QuoteEnvelope });
-export const ApiMoves = (): MethodDecorator => ApiResponse({ status: 200, type: MovesEnvelope });
+export const ApiReservation = (status: 200 | 201): MethodDecorator => ApiAnswer(status, ReservationDto);
+export const ApiReservations = (): MethodDecorator => ApiPage(ReservationDto);
+export const ApiQuote = (): MethodDecorator => ApiAnswer(200, QuoteDto);
+export const ApiMoves = (): MethodDecorator => ApiList(MoveDto);

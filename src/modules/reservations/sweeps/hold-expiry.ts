@@ -10,7 +10,7 @@ import { metrics } from '../../../platform/observability/metrics.js';
 import { LoopRegistry } from '../../../platform/worker/loop-registry.js';
 import { WorkerLoop } from '../../../platform/worker/loop.js';
 import type { Job } from '../commands/execute-list.js';
-import { ReservationDesk } from '../commands/reservation-desk.js';
+import { ReservationDesk } from '../contract/reservation-desk.js';
 import { DUE_HOLDS } from '../persistence/due-holds.js';
 
 /** Holds that one run looks at. */

@@ -1,7 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import type { TenantId } from '../../../platform/kernel/ids.js';
-import { executeList, type Job, type Outcome } from './execute-list.js';
+import { executeList, MAX_LIST, type Job, type Outcome } from '../commands/execute-list.js';
+
+export { MAX_LIST, type Job, type Outcome };
 
 /** The most commands that are gathered into one transaction. */
 const GATHER = 64;

@@ -1,0 +1,90 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import type { DynamicModule, INestApplication, INestApplicationContext, NestApplicationOptions } from '@nestjs/common';
+import { CliRuntime, type RuntimeNeeds } from '../../platform/cli/runtime.js';
+import { ConfigError, loadConfig, type AppConfig } from '../../platform/config/config.js';
+import type { DatabaseUrls } from '../../platform/database/database.module.js';
+import { joinEmbedded } from '../../platform/database/embedded/embedded-postgres.js';
+import { runMigrations } from '../../platform/database/migrate.js';
+
+/** A command's logs are for its user: warnings and worse, unless LOG_LEVEL says otherwise. */
+const commandConfig = (): AppConfig => {
+  const config = loadConfig({ ...process.env, LOG_LEVEL: process.env['LOG_LEVEL'] || 'warn' });
+  return { ...config, mode: 'all' };
+};
+
+/** The command line's way to the application: see `CliRuntime`. */
+export class ProcessCliRuntime extends CliRuntime {
+  private loaded: AppConfig | null = null;
+
+  get config(): AppConfig {
+    return (this.loaded ??= commandConfig());
+  }
+
+  async withApp<T>(work: (app: INestApplicationContext) => Promise<T>, needs: RuntimeNeeds = {}): Promise<T> {
+    if (!this.config.embedded) return this.inApp(this.configuredUrls(needs), needs, work);
+    const database = await joinEmbedded(this.config.home);
+    try {
+      await runMigrations(database.ownerUrl);
+      return await this.inApp({ app: database.appUrl, worker: database.workerUrl }, needs, work);
+    } finally {
+      await database.stop();
+    }
+  }
+
+  async withOwner<T>(work: (ownerUrl: string) => Promise<T>): Promise<T> {
+    if (!this.config.embedded) {
+      const { databaseOwnerUrl } = this.config;
+      if (!databaseOwnerUrl) throw new ConfigError('this needs DATABASE_OWNER_URL, the owner of the schema');
+      return work(databaseOwnerUrl);
+    }
+    const database = await joinEmbedded(this.config.home);
+    try {
+      return await work(database.ownerUrl);
+    } finally {
+      await database.stop();
+    }
+  }
+
+  private configuredUrls(needs: RuntimeNeeds): DatabaseUrls {
+    const { databaseUrl: app, databaseWorkerUrl: worker } = this.config;
+    if (!app) throw new ConfigError('this needs DATABASE_URL');
+    if (needs.worker && !worker) throw new ConfigError('this needs DATABASE_WORKER_URL: it runs a worker');
+    return { app, worker: needs.worker ? worker : null };
+  }
+
+  private async inApp<T>(
+    urls: DatabaseUrls,
+    needs: RuntimeNeeds,
+    work: (app: INestApplicationContext) => Promise<T>,
+  ): Promise<T> {
+    const { cliModule } = await import('../modules.js');
+    const { ServiceLogger } = await import('../../platform/observability/service-logger.js');
+    const module = cliModule(this.config, urls, needs.worker === true);
+    const options = { bufferLogs: true, abortOnError: false } as const;
+    // A worker is a microservice; a command without one needs no more than the context.
+    const app = needs.worker
+      ? await this.withWorker(module, options)
+      : await NestFactory.createApplicationContext(module, options);
+    try {
+      app.useLogger(app.get(ServiceLogger));
+      return await work(app);
+    } finally {
+      await app.close();
+    }
+  }
+
+  /** A hybrid application that never listens: Nest starts microservices on no other kind. */
+  private async withWorker(module: DynamicModule, options: NestApplicationOptions): Promise<INestApplication> {
+    const { httpAdapter } = await import('../../platform/http/app.js');
+    const { EventLog } = await import('../../platform/event-log/event-log.js');
+    const { EventLogTransport } = await import('../../platform/event-log/transport/event-log-transport.js');
+    const { topicsOf } = await import('../event-log.js');
+    const app = await NestFactory.create(module, httpAdapter(), options);
+    await app.get(EventLog).provision(topicsOf(this.config));
+    app.connectMicroservice({ strategy: app.get(EventLogTransport) });
+    await app.init();
+    await app.startAllMicroservices();
+    return app;
+  }
+}

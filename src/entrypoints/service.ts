@@ -1,0 +1,54 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { SubscriptionHealth } from '../modules/health/subscription-health.js';
+import { PERMISSIONS } from '../modules/identity/contract/permissions.js';
+import type { AppConfig } from '../platform/config/config.js';
+import { ConfigError } from '../platform/config/config.js';
+import { Databases, type DatabaseUrls } from '../platform/database/database.module.js';
+import { EventLog } from '../platform/event-log/event-log.js';
+import { EventLogTransport } from '../platform/event-log/transport/event-log-transport.js';
+import { configureHttp, httpAdapter, HTTP_APP_OPTIONS } from '../platform/http/app.js';
+import { ServiceLogger } from '../platform/observability/service-logger.js';
+import { topicsOf } from './event-log.js';
+import { rootModule } from './modules.js';
+
+/**
+ * Makes the application of `config.mode`, not yet listening.
+ * @throws ConfigError when the database has no schema
+ */
+export async function createService(config: AppConfig, urls: DatabaseUrls): Promise<NestFastifyApplication> {
+  const app = await NestFactory.create<NestFastifyApplication>(rootModule(config, urls), httpAdapter(), {
+    ...HTTP_APP_OPTIONS,
+    bufferLogs: true,
+    // A fault at the start is told by the caller, in words; Nest would print it and exit.
+    abortOnError: false,
+  });
+  app.useLogger(app.get(ServiceLogger));
+  configureHttp(app, PERMISSIONS);
+  await schemaMustExist(app);
+  return app;
+}
+
+/** Provisions and subscribes (worker), then listens; answers the address. The API needs no broker for it. */
+export async function startService(app: NestFastifyApplication, config: AppConfig): Promise<string> {
+  if (config.mode !== 'api') {
+    const transport = app.get(EventLogTransport);
+    app.connectMicroservice({ strategy: transport });
+    app.get(SubscriptionHealth).watch(() => transport.statuses());
+    // The log may be down at the start, as at any time: bookings wait in the outbox, and the subscription comes up with it.
+    await app.get(EventLog).provision(topicsOf(config));
+    await app.startAllMicroservices();
+  }
+  await app.listen(config.port, config.host);
+  return app.getUrl();
+}
+
+async function schemaMustExist(app: NestFastifyApplication): Promise<void> {
+  const [row] = (await app.get(Databases).front.query(`SELECT to_regclass('public.occupancy_nights') AS found`)) as {
+    found: string | null;
+  }[];
+  if (row?.found) return;
+  await app.close();
+  throw new ConfigError('the database has no schema yet: run `tartware migrate` with DATABASE_OWNER_URL first');
+}

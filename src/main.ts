@@ -1,0 +1,3 @@
+import { runService } from './entrypoints/run.js';
+
+await runService();

@@ -1,0 +1,93 @@
+import { hostname } from 'node:os';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  Module,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import type { AppConfig } from '../../platform/config/config.js';
+import { APP_CONFIG } from '../../platform/config/config.token.js';
+import { BackgroundWork } from '../../platform/database/unit-of-work.js';
+import { EventLog } from '../../platform/event-log/event-log.js';
+import type { TransportSubscription } from '../../platform/event-log/transport/event-log-transport.js';
+import { newId } from '../../platform/kernel/ids.js';
+import { LoopRegistry } from '../../platform/worker/loop-registry.js';
+import { ReservationEventConsumer, RESERVATION_EVENTS } from './consumers/reservation-event-consumer.js';
+import { Projectors } from './contract/projector.js';
+import { DeadLetterPublisher } from './dead-letters/dead-letter-publisher.js';
+import { DeadLetterStore } from './persistence/dead-letter-store.js';
+import { EventProcessor } from './processing/event-processor.js';
+
+/** What the transport has to subscribe to, for `new EventLogTransport(eventLog, [reservationSubscription(config)])`. */
+export const reservationSubscription = (config: AppConfig): TransportSubscription => ({
+  pattern: RESERVATION_EVENTS,
+  topic: config.topic,
+  group: config.consumerGroup,
+  maxBatchRecords: config.maxBatchRecords,
+  maxBatchBytes: config.maxBatchBytes,
+});
+
+/** Runs the publisher of dead letters as long as the application. */
+@Injectable()
+class ConsumerLoops implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  constructor(
+    @Inject(DeadLetterPublisher) private readonly publisher: DeadLetterPublisher,
+    @Inject(Projectors) private readonly projectors: Projectors,
+    @Inject(LoopRegistry) loops: LoopRegistry,
+  ) {
+    loops.add(publisher.loop);
+  }
+
+  onApplicationBootstrap(): void {
+    // Applied without a projector would mean: never projected.
+    if (this.projectors.all().length === 0) throw new Error('the consumer has no projectors: import their modules');
+    this.publisher.loop.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.publisher.loop.stop();
+  }
+}
+
+const processor = {
+  provide: EventProcessor,
+  useFactory: (work: BackgroundWork, projectors: Projectors, config: AppConfig) =>
+    new EventProcessor(
+      work,
+      projectors,
+      {
+        group: config.consumerGroup,
+        owner: `${hostname()}:${process.pid}:${newId()}`,
+        maxRetries: config.maxRetries,
+        retryBackoffMs: config.retryBackoffMs,
+      },
+      new Logger('Consumer'),
+    ),
+  inject: [BackgroundWork, Projectors, APP_CONFIG],
+};
+
+const publisher = {
+  provide: DeadLetterPublisher,
+  useFactory: (work: BackgroundWork, log: EventLog, events: EventProcessor, config: AppConfig) => {
+    const made = new DeadLetterPublisher(
+      new DeadLetterStore(work, config.consumerGroup, config.topic),
+      log,
+      () => events.partitions(config.topic),
+      { dlqTopic: config.dlqTopic, intervalMs: config.outboxSweepIntervalMs },
+      new Logger('DeadLetters'),
+    );
+    events.onBuried(() => made.loop.wake());
+    return made;
+  },
+  inject: [BackgroundWork, EventLog, EventProcessor, APP_CONFIG],
+};
+
+/** Worker: applies the events of the log once each. A module with a projector imports this one and registers it. */
+@Module({
+  controllers: [ReservationEventConsumer],
+  providers: [Projectors, processor, publisher, ConsumerLoops],
+  exports: [Projectors, EventProcessor, DeadLetterPublisher],
+})
+export class ConsumerModule {}

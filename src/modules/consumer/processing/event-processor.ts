@@ -1,0 +1,163 @@
+import type { BackgroundWork } from '../../../platform/database/unit-of-work.js';
+import type { BatchHandler, RecordBatch } from '../../../platform/event-log/event-log.js';
+import { metrics } from '../../../platform/observability/metrics.js';
+import type { LoopLog } from '../../../platform/worker/loop.js';
+import type { Projectors } from '../contract/projector.js';
+import { buried, type DecodedRecord, decodeRecord, type GoodRecord } from '../domain/decode.js';
+import { describeFailure, FencedError, kindOf } from '../domain/failures.js';
+import { GaveUpError, processWithRetry } from '../domain/retry.js';
+import { OffsetStore, type PartitionClaim } from '../persistence/offset-store.js';
+import { BatchApplier } from './batch-applier.js';
+
+/** Configuration of a consumer; each names the environment variable it comes from. */
+export interface ProcessorOptions {
+  /** KAFKA_CONSUMER_GROUP */
+  readonly group: string;
+  /** Who holds a partition, for operators. */
+  readonly owner: string;
+  /** KAFKA_MAX_RETRIES */
+  readonly maxRetries: number;
+  /** KAFKA_RETRY_BACKOFF_MS */
+  readonly retryBackoffMs: number;
+}
+
+/**
+ * Applies every event of its partitions exactly once. An infrastructure error leaves the offset where it is and burns no
+ * attempt; a failing event is found by halving its batch, tried again quickly, and dead-lettered; its key waits from then
+ * on, other keys go on.
+ * Metrics: reservation_event_{applied,duplicates,retries,dlq}_total, _batch_duration_seconds, _consumer_lag.
+ */
+export class EventProcessor implements BatchHandler {
+  private readonly offsets: OffsetStore;
+  private readonly applier: BatchApplier;
+  private readonly claims = new Map<string, PartitionClaim>();
+  private readonly listeners: (() => void)[] = [];
+  private lastError: string | null = null;
+
+  constructor(
+    work: BackgroundWork,
+    projectors: Projectors,
+    private readonly options: ProcessorOptions,
+    private readonly log: LoopLog,
+  ) {
+    this.offsets = new OffsetStore(work, options.group, options.owner);
+    this.applier = new BatchApplier(work, this.offsets, projectors, options.group);
+  }
+
+  /** The partitions of `topic` that this consumer holds. */
+  partitions(topic: string): number[] {
+    return [...this.claims.values()].filter((claim) => claim.topic === topic).map(({ partition }) => partition);
+  }
+
+  /** Calls `listener` after each transaction that wrote dead letters. */
+  onBuried(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  async assigned(topic: string, partition: number): Promise<bigint | null> {
+    const { claim, fresh } = await this.offsets.claim(topic, partition);
+    this.claims.set(nameOf(claim), claim);
+    // Of a new group nothing was missed, wherever the log begins.
+    return fresh ? null : claim.next;
+  }
+
+  async revoked(topic: string, partition: number): Promise<void> {
+    this.claims.delete(nameOf({ topic, partition }));
+    metrics.lag.remove({ partition: String(partition) });
+  }
+
+  async batch(batch: RecordBatch): Promise<bigint> {
+    const claim = this.claims.get(nameOf(batch));
+    // Fenced a batch ago, but still ours as the log sees it: whoever claimed it meanwhile had it for a moment only.
+    if (!claim) return (await this.assigned(batch.topic, batch.partition)) ?? batch.records[0]!.offset;
+    const observed = metrics.batchSeconds.startTimer();
+    try {
+      const run = this.unread(batch, claim);
+      if (run.length > 0) await this.work(batch, claim, run);
+      this.lastError = null;
+    } catch (error) {
+      return await this.interrupted(error, claim);
+    }
+    observed();
+    metrics.lag.set({ partition: String(batch.partition) }, Number(batch.highWatermark - claim.next));
+    return claim.next;
+  }
+
+  /** The records from the committed offset on, decoded; all of them when the log was made anew and counts from zero again. */
+  private unread(batch: RecordBatch, claim: PartitionClaim): DecodedRecord[] {
+    const anew = batch.highWatermark < claim.next;
+    if (anew)
+      this.log.error(
+        `${nameOf(batch)} ends at ${batch.highWatermark}, before the offset ${claim.next} that was applied: the log was made anew; reading what it holds`,
+      );
+    return batch.records.filter(({ offset }) => anew || offset >= claim.next).map(decodeRecord);
+  }
+
+  private async work(batch: RecordBatch, claim: PartitionClaim, run: readonly DecodedRecord[]): Promise<void> {
+    if (!batch.isLive()) throw new FencedError(`${nameOf(batch)} was taken away`);
+    const [only, ...others] = run;
+    if (others.length === 0) return this.applyOne(claim, only!);
+    try {
+      const plan = await this.applier.apply(claim, run);
+      if (plan.bury.length > 0) this.tellBuried();
+      return;
+    } catch (error) {
+      if (kindOf(error) === 'infrastructure') throw error;
+    }
+    // Someone in here is at fault. Halves find it in a few transactions, and the good ones stay in batches.
+    const middle = Math.ceil(run.length / 2);
+    for (const half of [run.slice(0, middle), run.slice(middle)]) {
+      await batch.heartbeat();
+      await this.work(batch, claim, half);
+    }
+  }
+
+  private async applyOne(claim: PartitionClaim, decoded: DecodedRecord): Promise<void> {
+    try {
+      const plan = await processWithRetry(() => this.applier.apply(claim, [decoded]), {
+        retries: this.options.maxRetries,
+        backoffMs: this.options.retryBackoffMs,
+        onRetry: () => metrics.retries.inc(),
+      });
+      if (plan.bury.length > 0) this.tellBuried();
+    } catch (error) {
+      if (!(error instanceof GaveUpError) || decoded.kind === 'bad') throw error;
+      await this.bury(claim, decoded, error);
+    }
+  }
+
+  private async bury(claim: PartitionClaim, good: GoodRecord, { cause, retries }: GaveUpError): Promise<void> {
+    await this.applier.apply(claim, [buried(good, cause, retries)]);
+    this.log.error(
+      `event ${good.event.eventId} (${good.event.type}) went to the dead letters after ${retries} retries: ${describeFailure(cause).cause}`,
+    );
+    this.tellBuried();
+  }
+
+  private tellBuried(): void {
+    for (const listener of this.listeners) listener();
+  }
+
+  /** What to answer when a batch could not be worked through: the offset that stands, or the error. */
+  private async interrupted(error: unknown, claim: PartitionClaim): Promise<bigint> {
+    if (error instanceof FencedError) {
+      const standing = await this.offsets.standing(claim);
+      // Our own commit, whose answer was lost with the connection.
+      if (standing !== null && standing !== claim.next) return (claim.next = standing);
+      if (this.claims.get(nameOf(claim)) === claim) this.claims.delete(nameOf(claim));
+      throw error;
+    }
+    if (kindOf(error) !== 'infrastructure') throw error;
+    this.report(claim, error);
+    return claim.next;
+  }
+
+  private report(claim: PartitionClaim, error: unknown): void {
+    const { cause } = describeFailure(error);
+    if (cause !== this.lastError) this.log.warn(`${nameOf(claim)} waits at ${claim.next}: ${cause}`);
+    this.lastError = cause;
+  }
+}
+
+const nameOf = ({ topic, partition }: { readonly topic: string; readonly partition: number }): string =>
+  `${topic}/${partition}`;

@@ -1,0 +1,1 @@
+export { CreateGuest, type CreateGuestInput } from '../commands/create-guest/create-guest.js';

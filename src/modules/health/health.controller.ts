@@ -1,0 +1,49 @@
+import { Controller, Get, HttpException, Inject, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { HealthCheckService, type HealthCheckResult, type HealthIndicatorFunction } from '@nestjs/terminus';
+import type { FastifyReply } from 'fastify';
+import type { AppConfig } from '../../platform/config/config.js';
+import { APP_CONFIG } from '../../platform/config/config.token.js';
+import { Public } from '../../platform/http/access.js';
+import { HealthChecks } from './health-checks.js';
+
+@ApiTags('Health')
+@Public()
+@Controller('health')
+export class HealthController {
+  constructor(
+    @Inject(HealthCheckService) private readonly health: HealthCheckService,
+    @Inject(HealthChecks) private readonly checks: HealthChecks,
+    @Inject(APP_CONFIG) private readonly config: AppConfig,
+  ) {}
+
+  @Get('liveness')
+  @ApiOperation({ summary: 'Whether the loops of this process move' })
+  liveness(@Res() reply: FastifyReply): Promise<void> {
+    return this.answer(reply, [() => this.checks.moving()]);
+  }
+
+  @Get('readiness')
+  @ApiOperation({ summary: 'API: the database. Worker: the database and the event log. Both in one: the database decides' })
+  readiness(@Res() reply: FastifyReply): Promise<void> {
+    const { mode } = this.config;
+    const checks: HealthIndicatorFunction[] = [() => this.checks.database()];
+    // With the broker down bookings are still taken, and wait in the outbox: only a pure worker has nothing to do then.
+    if (mode !== 'api') checks.push(() => this.checks.eventLog(mode === 'worker'));
+    return this.answer(reply, checks);
+  }
+
+  /** Every check's state, ready or not: in Terminus' own form, since probes read it and not the API's callers. */
+  private async answer(reply: FastifyReply, checks: HealthIndicatorFunction[]): Promise<void> {
+    const { mode, commitSha } = this.config;
+    const result = await this.health.check(checks).catch((error: unknown) => {
+      if (error instanceof HttpException) return error.getResponse() as HealthCheckResult;
+      throw error;
+    });
+    const ready = result.status === 'ok' || result.status === 'degraded';
+    await reply
+      .code(ready ? 200 : 503)
+      .header('cache-control', 'no-store')
+      .send({ status: result.status, mode, commit: commitSha, details: result.details });
+  }
+}

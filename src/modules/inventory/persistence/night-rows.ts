@@ -1,0 +1,84 @@
+import { sql } from '../../../platform/database/sql.js';
+import type { Tx } from '../../../platform/database/unit-of-work.js';
+import type { IsoDate } from '../../../platform/kernel/dates.js';
+
+const OPEN = sql(
+  'inventory.open_nights',
+  `INSERT INTO inventory_nights (tenant_id, room_type_id, night, rooms)
+   SELECT $1, $2, $3::date + n, $5 FROM generate_series(0, $4::date - $3::date - 1) n ORDER BY n`,
+);
+
+/** Opens the nights of `[from, to)` of a new room type. */
+export async function openNights(
+  tx: Tx,
+  nights: { roomTypeId: string; from: IsoDate; to: IsoDate; rooms: number },
+): Promise<void> {
+  await tx.query(OPEN, [tx.tenantId, nights.roomTypeId, nights.from, nights.to, nights.rooms]);
+}
+
+// Locked in the order of the nights, as bookings do. $6 null: whatever they have now.
+const LOCK = sql(
+  'inventory.lock_nights',
+  `WITH locked AS (
+     SELECT night, sold FROM inventory_nights
+      WHERE tenant_id = $1 AND room_type_id = $2 AND night >= $3 AND ($4::date IS NULL OR night < $4)
+        AND ($6::int IS NULL OR rooms = $6)
+      ORDER BY night FOR NO KEY UPDATE)
+   SELECT night, sold FROM locked WHERE sold > $5 ORDER BY night LIMIT 1`,
+);
+const RESIZE = sql(
+  'inventory.resize_nights',
+  `UPDATE inventory_nights SET rooms = $5
+    WHERE tenant_id = $1 AND room_type_id = $2 AND night >= $3 AND ($4::date IS NULL OR night < $4)
+      AND ($6::int IS NULL OR rooms = $6)`,
+);
+
+/** Nights to resize: `[from, to)`, without end where `to` is null; only those that have `was` rooms, if it is given. */
+export interface Resize {
+  readonly roomTypeId: string;
+  readonly from: IsoDate;
+  readonly to: IsoDate | null;
+  readonly rooms: number;
+  readonly was: number | null;
+}
+
+/** A night on which more rooms are sold than there would be. */
+export interface ShortNight {
+  readonly night: IsoDate;
+  readonly sold: number;
+}
+
+/** Locks the nights and resizes them; or, with the first night that has sold more, leaves them as they are. */
+export async function resizeNights(tx: Tx, resize: Resize): Promise<ShortNight | null> {
+  const values = [tx.tenantId, resize.roomTypeId, resize.from, resize.to, resize.rooms, resize.was];
+  const [short] = await tx.query<ShortNight>(LOCK, values);
+  if (short) return short;
+  await tx.query(RESIZE, values);
+  return null;
+}
+
+/** A counter. */
+export interface NightRow {
+  readonly roomTypeId: string;
+  readonly code: string;
+  readonly night: IsoDate;
+  readonly rooms: number;
+  readonly sold: number;
+}
+
+const READ = sql(
+  'inventory.read_nights',
+  `SELECT t.room_type_id AS "roomTypeId", t.code, n.night, n.rooms, n.sold
+     FROM room_types t JOIN inventory_nights n ON n.tenant_id = t.tenant_id AND n.room_type_id = t.room_type_id
+    WHERE t.tenant_id = $1 AND t.property_id = $2 AND ($5::uuid IS NULL OR t.room_type_id = $5)
+      AND n.night >= $3 AND n.night < $4
+    ORDER BY t.code, n.night`,
+);
+
+/** The counters of `[from, to)` of a property, by code of the type and night; of one type, if it is given. */
+export const readNights = (
+  tx: Tx,
+  propertyId: string,
+  nights: { from: IsoDate; to: IsoDate; roomTypeId?: string },
+): Promise<NightRow[]> =>
+  tx.query<NightRow>(READ, [tx.tenantId, propertyId, nights.from, nights.to, nights.roomTypeId ?? null]);

@@ -1,0 +1,68 @@
+import { Injectable } from '@nestjs/common';
+import { MoreThan } from 'typeorm';
+import type { OpContext } from '../../../platform/context/op-context.js';
+import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
+import { decodeCursor, pageOf, type Page, type PageQuery } from '../../../platform/http/pagination.js';
+import type { IsoDate } from '../../../platform/kernel/dates.js';
+import { propertyById } from '../../properties/contract/property-lookup.js';
+import { readNights } from '../persistence/night-rows.js';
+import { findRoomType } from '../persistence/room-type-rows.js';
+import { RoomTypeEntity } from '../persistence/room-type.entity.js';
+import {
+  availabilityView,
+  counterView,
+  roomTypeView,
+  type AvailabilityView,
+  type CounterView,
+  type RoomTypeView,
+} from './inventory-views.js';
+
+/** Nights `[from, to)`, 366 at most; of one type, if it is given. */
+export interface NightRange {
+  readonly from: IsoDate;
+  readonly to: IsoDate;
+  readonly roomTypeId?: string;
+}
+
+/** Reads of room types and their counters. */
+@Injectable()
+export class InventoryQueries {
+  constructor(private readonly uow: UnitOfWork) {}
+
+  /** @throws DomainError ROOM_TYPE_NOT_FOUND (404) */
+  roomType(ctx: OpContext, propertyId: string, roomTypeId: string): Promise<RoomTypeView> {
+    return this.uow.run(ctx, 'room_type.get', async (tx) =>
+      roomTypeView(await findRoomType(tx, propertyId, roomTypeId)),
+    );
+  }
+
+  /** By code. @throws DomainError PROPERTY_NOT_FOUND (404), CURSOR_INVALID (400) */
+  roomTypes(ctx: OpContext, propertyId: string, { limit, cursor }: PageQuery): Promise<Page<RoomTypeView>> {
+    const after = decodeCursor(cursor, ['text'])?.[0];
+    return this.uow.run(ctx, 'room_type.list', async (tx) => {
+      await propertyById(tx, propertyId);
+      const rows = await tx.entities.find(RoomTypeEntity, {
+        where: { tenantId: tx.tenantId, propertyId, ...(after !== undefined && { code: MoreThan(after) }) },
+        order: { code: 'ASC' },
+        take: limit + 1,
+      });
+      return pageOf(rows, limit, (row) => [row.code], roomTypeView);
+    });
+  }
+
+  /** The counters by code of the type and night. @throws DomainError PROPERTY_NOT_FOUND (404) */
+  counters(ctx: OpContext, propertyId: string, range: NightRange): Promise<CounterView[]> {
+    return this.uow.run(ctx, 'inventory.counters', async (tx) => {
+      await propertyById(tx, propertyId);
+      return (await readNights(tx, propertyId, range)).map(counterView);
+    });
+  }
+
+  /** What is left, by type and night. @throws DomainError PROPERTY_NOT_FOUND (404) */
+  availability(ctx: OpContext, propertyId: string, range: NightRange): Promise<AvailabilityView[]> {
+    return this.uow.run(ctx, 'inventory.availability', async (tx) => {
+      await propertyById(tx, propertyId);
+      return availabilityView(await readNights(tx, propertyId, range));
+    });
+  }
+}

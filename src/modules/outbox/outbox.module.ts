@@ -1,0 +1,115 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  Module,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { Interval, SchedulerRegistry } from '@nestjs/schedule';
+import type { AppConfig } from '../../platform/config/config.js';
+import { APP_CONFIG } from '../../platform/config/config.token.js';
+import { BackgroundWork } from '../../platform/database/unit-of-work.js';
+import { EventLog } from '../../platform/event-log/event-log.js';
+import { LoopRegistry } from '../../platform/worker/loop-registry.js';
+import { onEventsCommitted } from './contract/append-changes.js';
+import { OutboxGauges } from './relay/outbox-gauges.js';
+import { OutboxRelay } from './relay/outbox-relay.js';
+import { CommitListener } from './wake-up/commit-listener.js';
+import { CommitNotifier } from './wake-up/commit-notifier.js';
+
+const GAUGES_EVERY_MS = 5_000;
+const SWEEP = 'outbox.sweep';
+
+const relay = {
+  provide: OutboxRelay,
+  useFactory: (work: BackgroundWork, log: EventLog, config: AppConfig) =>
+    new OutboxRelay(
+      work,
+      log,
+      {
+        topic: config.topic,
+        leaseMs: config.outboxLeaseMs,
+        sweepIntervalMs: config.outboxSweepIntervalMs,
+        batchSize: config.outboxBatchSize,
+        retryScheduleMs: config.outboxRetryScheduleMs,
+      },
+      new Logger('Outbox'),
+    ),
+  inject: [BackgroundWork, EventLog, APP_CONFIG],
+};
+
+const gauges = {
+  provide: OutboxGauges,
+  useFactory: (work: BackgroundWork) => new OutboxGauges(work, new Logger('Outbox')),
+  inject: [BackgroundWork],
+};
+
+/** Runs the relay, its wake-ups and its gauges as long as the application. */
+@Injectable()
+class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly listener: CommitListener | null;
+  private deafen: (() => void) | null = null;
+
+  constructor(
+    @Inject(OutboxRelay) private readonly relay: OutboxRelay,
+    @Inject(OutboxGauges) private readonly gauges: OutboxGauges,
+    @Inject(SchedulerRegistry) private readonly scheduler: SchedulerRegistry,
+    @Inject(APP_CONFIG) private readonly config: AppConfig,
+    @Inject(LoopRegistry) loops: LoopRegistry,
+  ) {
+    // Embedded, API and worker are one process: nobody is there to be heard.
+    this.listener = config.databaseWorkerUrl
+      ? new CommitListener(config.databaseWorkerUrl, () => relay.wake(), new Logger('Outbox'))
+      : null;
+    const own = [...relay.loops, gauges.loop, ...(this.listener ? [this.listener.loop] : [])];
+    for (const loop of own) loops.add(loop);
+  }
+
+  onApplicationBootstrap(): void {
+    this.relay.start();
+    this.gauges.loop.start();
+    this.listener?.start();
+    this.deafen = onEventsCommitted(() => this.relay.wake());
+    // The safety net: were every wake-up lost, events still leave within this time.
+    this.scheduler.addInterval(SWEEP, setInterval(() => this.relay.wake(), this.config.outboxSweepIntervalMs));
+  }
+
+  @Interval('outbox.gauges', GAUGES_EVERY_MS)
+  measure(): void {
+    this.gauges.loop.wake();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.deafen?.();
+    if (this.scheduler.doesExist('interval', SWEEP)) this.scheduler.deleteInterval(SWEEP);
+    await Promise.all([this.listener?.stop(), this.gauges.loop.stop()]);
+    await this.relay.stop();
+  }
+}
+
+/** Worker: brings committed events into the log. Needs ScheduleModule.forRoot() in the root. */
+@Module({ providers: [relay, gauges, OutboxWorker], exports: [OutboxRelay, OutboxGauges] })
+export class OutboxWorkerModule {}
+
+/** Tells other processes of commits as long as the application runs. */
+@Injectable()
+class NotifierLife implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly notifier: CommitNotifier | null;
+
+  constructor(@Inject(APP_CONFIG) config: AppConfig) {
+    this.notifier = config.databaseUrl ? new CommitNotifier(config.databaseUrl) : null;
+  }
+
+  onApplicationBootstrap(): void {
+    this.notifier?.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.notifier?.stop();
+  }
+}
+
+/** API: wakes the relays of other processes after commits. */
+@Module({ providers: [NotifierLife] })
+export class OutboxNotifierModule {}

@@ -1,0 +1,61 @@
+import { Injectable } from '@nestjs/common';
+import type { OpContext } from '../../../../platform/context/op-context.js';
+import { runOnce, type Claim, type StoredAnswer } from '../../../../platform/database/idempotency.js';
+import { UnitOfWork } from '../../../../platform/database/unit-of-work.js';
+import { answer } from '../../../../platform/http/answer.js';
+import { Clock } from '../../../../platform/kernel/clock.js';
+import { dateInZone, type IsoDate } from '../../../../platform/kernel/dates.js';
+import { newId } from '../../../../platform/kernel/ids.js';
+import { appendChanges } from '../../../outbox/contract/append-changes.js';
+import { seedRatePlans } from '../../../rate-plans/contract/seed-rate-plans.js';
+import { propertyView } from '../../queries/property-view.js';
+import { findProperty, refuseViolation } from '../../persistence/property-rows.js';
+import { PropertyEntity } from '../../persistence/property.entity.js';
+import { propertyEvent } from '../property-event.js';
+
+export interface CreatePropertyInput {
+  /** Unique in the tenant. */
+  readonly code: string;
+  readonly name: string;
+  /** IANA name. */
+  readonly timeZone: string;
+  /** ISO 4217; stays for ever. */
+  readonly currency: string;
+  /** Today in the zone unless given. */
+  readonly businessDate?: IsoDate;
+}
+
+/** Creates a property and, in the same transaction, its rate plans BAR and RACK. */
+@Injectable()
+export class CreateProperty {
+  constructor(
+    private readonly uow: UnitOfWork,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Answers 201 with the property. @throws DomainError PROPERTY_CODE_TAKEN (409) */
+  execute(ctx: OpContext, input: CreatePropertyInput, claim: Claim | null): Promise<StoredAnswer> {
+    const propertyId = newId();
+    const businessDate = input.businessDate ?? dateInZone(this.clock.now(), input.timeZone);
+    return runOnce(this.uow, ctx, 'property.create', claim, async (tx) => {
+      const { code, name, timeZone, currency } = input;
+      const values = { code, name, timeZone, currency, businessDate, version: 1 };
+      await tx.entities.insert(PropertyEntity, { tenantId: tx.tenantId, propertyId, ...values }).catch(refuseViolation);
+      const row = await findProperty(tx, propertyId);
+      const created = {
+        aggregateType: 'property' as const,
+        aggregateId: propertyId,
+        version: 1,
+        type: 'property.created',
+        data: { ...propertyEvent(row) },
+        changes: { code: [null, code], name: [null, name], timeZone: [null, timeZone], currency: [null, currency], businessDate: [null, businessDate] },
+      };
+      await appendChanges(tx, ctx, [created, ...(await seedRatePlans(tx, propertyId))]);
+      return answer(201, propertyView(row), {
+        etag: 1,
+        location: `/v1/properties/${propertyId}`,
+        correlationId: ctx.correlationId,
+      });
+    });
+  }
+}

@@ -1,0 +1,1 @@
+export { AdvanceBusinessDate, type AdvanceBusinessDateInput } from '../commands/advance-business-date/advance-business-date.js';

@@ -1,0 +1,1 @@
+export { CreateProperty, type CreatePropertyInput } from '../commands/create-property/create-property.js';

@@ -1,0 +1,1 @@
+export { SetPrices, type SetPricesInput } from '../commands/set-prices/set-prices.js';

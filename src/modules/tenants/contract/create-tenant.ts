@@ -1,0 +1,1 @@
+export { CreateTenant, type CreateTenantInput } from '../commands/create-tenant/create-tenant.js';

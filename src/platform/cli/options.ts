@@ -1,0 +1,27 @@
+import { InvalidArgumentError } from 'commander';
+import { isIsoDate, type IsoDate } from '../kernel/dates.js';
+
+/** @throws InvalidArgumentError (exit code 2) unless `text` is a whole number of `[min, max]` */
+export const wholeNumber =
+  (min: number, max: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max)
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    return value;
+  };
+
+/** @throws InvalidArgumentError (exit code 2) unless `text` is a day that exists */
+export function dateOption(text: string): IsoDate {
+  if (!isIsoDate(text)) throw new InvalidArgumentError('It must be a day that exists, as YYYY-MM-DD.');
+  return text;
+}
+
+/** Seconds of `90s`, `15m`, `8h`, `30d`. @throws InvalidArgumentError (exit code 2) */
+export function durationOption(text: string): number {
+  const match = /^(\d{1,6})(s|m|h|d)$/.exec(text);
+  const seconds = Number(match?.[1]) * { s: 1, m: 60, h: 3600, d: 86_400 }[(match?.[2] ?? 's') as 's' | 'm' | 'h' | 'd'];
+  if (!match || seconds < 1 || seconds > 31_536_000)
+    throw new InvalidArgumentError('It must be a time such as 90s, 15m, 8h or 30d, a year at most.');
+  return seconds;
+}

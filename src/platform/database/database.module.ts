@@ -1,0 +1,66 @@
+import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
+import type { DataSource, EntityTarget, ObjectLiteral } from 'typeorm';
+import type { AppConfig } from '../config/config.js';
+import { openDataSource } from './data-source.js';
+import { BackgroundWork, UnitOfWork } from './unit-of-work.js';
+
+/** The addresses of one process: of the application's role, of the background role, or both. */
+export interface DatabaseUrls {
+  readonly app: string | null;
+  readonly worker: string | null;
+}
+
+/** The open pools; ended last, when nothing can ask for them any more. */
+export class Databases implements OnApplicationShutdown {
+  constructor(
+    /** In a tenant's scope; in a worker without the application's address, the background role's. */
+    readonly front: DataSource,
+    /** Across tenants; null in a pure API. */
+    readonly background: DataSource | null,
+  ) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    const open = new Set([this.front, this.background].filter((source) => source !== null));
+    for (const source of open) await source.destroy();
+  }
+}
+
+async function open(
+  config: AppConfig,
+  urls: DatabaseUrls,
+  entities: EntityTarget<ObjectLiteral>[],
+): Promise<Databases> {
+  const pool = (url: string, role: string): Promise<DataSource> =>
+    openDataSource(url, { poolSize: config.databasePoolSize, applicationName: `tartware-${role}`, entities });
+  const background = urls.worker === null ? null : await pool(urls.worker, 'worker');
+  try {
+    const front = urls.app === null ? background : await pool(urls.app, 'app');
+    if (front === null) throw new Error('no database address');
+    return new Databases(front, background);
+  } catch (error) {
+    await background?.destroy();
+    throw error;
+  }
+}
+
+/** Gives every module the doors to the database; `BackgroundWork` only where the process has the background role. */
+@Global()
+@Module({})
+export class DatabaseModule {
+  static forRoot(config: AppConfig, urls: DatabaseUrls, entities: EntityTarget<ObjectLiteral>[]): DynamicModule {
+    const background = {
+      provide: BackgroundWork,
+      useFactory: ({ background: source }: Databases) => new BackgroundWork(source!),
+      inject: [Databases],
+    };
+    return {
+      module: DatabaseModule,
+      providers: [
+        { provide: Databases, useFactory: () => open(config, urls, entities) },
+        { provide: UnitOfWork, useFactory: ({ front }: Databases) => new UnitOfWork(front), inject: [Databases] },
+        ...(urls.worker === null ? [] : [background]),
+      ],
+      exports: [Databases, UnitOfWork, ...(urls.worker === null ? [] : [BackgroundWork])],
+    };
+  }
+}

@@ -1,0 +1,54 @@
+import { Kafka, logLevel, type logCreator, type RetryOptions } from 'kafkajs';
+import type { LogSink } from '../delivery/log-sink.js';
+
+/** What every connection to the brokers needs. */
+export interface KafkaSettings {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly sink: LogSink;
+}
+
+/** Longest wait for an answer of a broker, ms. */
+export const REQUEST_TIMEOUT_MS = 10_000;
+
+/**
+ * A few quick retries within a call, about two seconds in all. The long patience is ours (outbox, supervisors), where it shows in
+ * statuses: kafkajs's own default hides an outage for half a minute.
+ */
+export const RETRY: RetryOptions = { retries: 4, initialRetryTime: 50, maxRetryTime: 1_000 };
+
+/** The same words from kafkajs are forwarded at most once in this time, ms: an outage repeats them at every try. */
+const REPEAT_MS = 30_000;
+
+/**
+ * A client of its own for each producer, admin and consumer session. Not shared: kafkajs keeps the committed offsets of all
+ * consumers of one Kafka object in one map, which each rejoin clears under the others' feet.
+ */
+export function createKafka({ brokers, clientId, sink }: KafkaSettings, retry: RetryOptions = RETRY): Kafka {
+  return new Kafka({
+    brokers: [...brokers],
+    clientId,
+    retry,
+    connectionTimeout: 3_000,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    logLevel: logLevel.WARN,
+    logCreator: forwardTo(sink),
+  });
+}
+
+/** When each sink got which words; by sink, as every session has a client of its own. */
+const reported = new WeakMap<LogSink, Map<string, number>>();
+
+/** Everything as a warning: what is an error is decided by those who know whether it was got over. */
+function forwardTo(sink: LogSink): logCreator {
+  const last = reported.get(sink) ?? new Map<string, number>();
+  reported.set(sink, last);
+  return () =>
+    ({ namespace, log }) => {
+      const text = `kafkajs ${namespace}: ${log.message}${typeof log['error'] === 'string' ? ` (${log['error']})` : ''}`;
+      if (Date.now() - (last.get(text) ?? 0) < REPEAT_MS) return;
+      if (last.size > 200) last.clear();
+      last.set(text, Date.now());
+      sink.warn(text);
+    };
+}
