@@ -52,10 +52,14 @@ export default {
     },
     {
       name: 'root-uses-front-doors',
-      comment: 'Entry points are lists of modules: they name *.module.ts and contract/, nothing behind them.',
+      comment:
+        'Entry points are lists: they name *.module.ts, contract/, row classes and commands of the CLI, nothing behind them.',
       severity: 'error',
       from: { path: COMPOSITION_ROOTS, pathNot: SPEC },
-      to: { path: '^src/modules/', pathNot: ['^src/modules/[^/]+/contract/', '\\.module\\.ts$'] },
+      to: {
+        path: '^src/modules/',
+        pathNot: ['^src/modules/[^/]+/contract/', '\\.(module|entity|command)\\.ts$'],
+      },
     },
     {
       name: 'module-file-named-by-composition-only',
@@ -68,10 +72,10 @@ export default {
     {
       name: 'domain-is-pure',
       comment:
-        'Rules of the business are pure functions: only the kernel and their own domain; no Nest, TypeORM, pg or class-validator.',
+        'Rules of the business are pure functions: only the kernel, who asks (context) and their own domain; no Nest, TypeORM, pg or class-validator.',
       severity: 'error',
       from: { path: '^src/modules/([^/]+)/domain/', pathNot: SPEC },
-      to: { pathNot: ['^src/platform/kernel/', '^src/modules/$1/domain/'] },
+      to: { pathNot: ['^src/platform/(kernel|context)/', '^src/modules/$1/domain/'] },
     },
     {
       name: 'http-used-by-own-module-only',

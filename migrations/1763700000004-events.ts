@@ -242,15 +242,27 @@ export class Events1763700000004 implements MigrationInterface {
     await runner.query(`SELECT app.ensure_partitions(2)`);
 
     const all = 'SELECT, INSERT, UPDATE, DELETE';
-    await runner.query(walls({ table: 'outbox_events', grant: 'SELECT, INSERT', background: { grant: 'SELECT' } }));
+    await runner.query(
+      walls({ table: 'outbox_events', grant: 'SELECT, INSERT', background: { grant: 'SELECT' } }),
+    );
     await runner.query(walls({ table: 'outbox_queue', grant: 'SELECT, INSERT', background: { grant: all } }));
     await runner.query(walls({ table: 'outbox_blocked_keys', grant: 'SELECT', background: { grant: all } }));
-    await runner.query(walls({ table: 'event_receipts', grant: 'SELECT', background: { grant: 'SELECT, INSERT' } }));
-    await runner.query(walls({ table: 'event_inbox', grant: 'SELECT', background: { grant: 'SELECT, INSERT' } }));
-    await runner.query(walls({ table: 'event_key_marks', grant: 'SELECT', background: { grant: 'SELECT, INSERT, UPDATE' } }));
-    await runner.query(walls({ table: 'dead_letters', grant: 'SELECT', background: { grant: 'SELECT, INSERT, UPDATE' } }));
+    await runner.query(
+      walls({ table: 'event_receipts', grant: 'SELECT', background: { grant: 'SELECT, INSERT' } }),
+    );
+    await runner.query(
+      walls({ table: 'event_inbox', grant: 'SELECT', background: { grant: 'SELECT, INSERT' } }),
+    );
+    await runner.query(
+      walls({ table: 'event_key_marks', grant: 'SELECT', background: { grant: 'SELECT, INSERT, UPDATE' } }),
+    );
+    await runner.query(
+      walls({ table: 'dead_letters', grant: 'SELECT', background: { grant: 'SELECT, INSERT, UPDATE' } }),
+    );
     await runner.query(walls({ table: 'audit_log', grant: 'SELECT, INSERT' }));
-    await runner.query(walls({ table: 'occupancy_nights', grant: 'SELECT', background: { grant: 'SELECT, INSERT, UPDATE' } }));
+    await runner.query(
+      walls({ table: 'occupancy_nights', grant: 'SELECT', background: { grant: 'SELECT, INSERT, UPDATE' } }),
+    );
   }
 
   async down(runner: QueryRunner): Promise<void> {

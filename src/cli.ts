@@ -13,7 +13,7 @@ function usage(error: Error): never {
 function fail(error: Error): void {
   const { code, message } = endOf(error);
   note(`tartware: ${message}`);
-  if (code === EXIT.failed || process.env['LOG_LEVEL'] === 'debug') note(error.stack ?? '');
+  if (code === EXIT.failed) note(error.stack ?? '');
   process.exitCode = code;
 }
 

@@ -5,4 +5,4 @@ import { RatePlanEntity } from '../modules/rate-plans/persistence/rate-plan.enti
 import { TenantEntity } from '../modules/tenants/persistence/tenant.entity.js';
 
 /** Every row class that TypeORM maps. */
-export const ENTITIES = [GuestEntity, RoomTypeEntity, PropertyEntity, RatePlanEntity, TenantEntity, ];
+export const ENTITIES = [GuestEntity, RoomTypeEntity, PropertyEntity, RatePlanEntity, TenantEntity];

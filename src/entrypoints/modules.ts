@@ -12,7 +12,11 @@ import { OccupancyHttpModule, OccupancyWorkerModule } from '../modules/occupancy
 import { OutboxNotifierModule, OutboxWorkerModule } from '../modules/outbox/outbox.module.js';
 import { PropertiesModule } from '../modules/properties/properties.module.js';
 import { RatePlansModule } from '../modules/rate-plans/rate-plans.module.js';
-import { ReservationsHttpModule, ReservationsModule, ReservationsWorkerModule } from '../modules/reservations/reservations.module.js';
+import {
+  ReservationsHttpModule,
+  ReservationsModule,
+  ReservationsWorkerModule,
+} from '../modules/reservations/reservations.module.js';
 import { TenantsModule } from '../modules/tenants/tenants.module.js';
 import type { AppConfig } from '../platform/config/config.js';
 import type { DatabaseUrls } from '../platform/database/database.module.js';
@@ -49,7 +53,10 @@ class Root {}
 /** The composition of a mode: nothing but lists of modules. */
 export function rootModule(config: AppConfig, urls: DatabaseUrls): DynamicModule {
   const parts = { api: API, worker: worker(config), all: [...API, ...worker(config)] }[config.mode];
-  return { module: Root, imports: [PlatformModule.forRoot(config, urls), HttpModule, HealthModule, ...parts] };
+  return {
+    module: Root,
+    imports: [PlatformModule.forRoot(config, urls), HttpModule, HealthModule, ...parts],
+  };
 }
 
 /** The composition of the command line: handlers without HTTP, and the worker where a command needs it. */

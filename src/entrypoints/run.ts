@@ -11,8 +11,11 @@ function portMustBeFree({ host, port }: AppConfig): Promise<void> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'EADDRINUSE' ? 'is in use' : `can't be bound (${error.code ?? error.message})`;
-      reject(new CliError(`port ${port} of ${host} ${why}: stop what uses it, or set PORT`, EXIT.unavailable));
+      const why =
+        error.code === 'EADDRINUSE' ? 'is in use' : `can't be bound (${error.code ?? error.message})`;
+      reject(
+        new CliError(`port ${port} of ${host} ${why}: stop what uses it, or set PORT`, EXIT.unavailable),
+      );
     });
     probe.listen(port, host, () => probe.close(() => resolve()));
   });
@@ -63,12 +66,18 @@ async function serve(config: AppConfig): Promise<void> {
   try {
     // Loaded only now, beside the database's start: a wrong environment is told at once.
     const { createService, startService } = await import('./service.js');
-    const { app: appUrl, worker } = home?.urls ?? { app: config.databaseUrl, worker: config.databaseWorkerUrl };
-    const urls = { app: config.mode === 'worker' ? null : appUrl, worker: config.mode === 'api' ? null : worker };
+    const { app: appUrl, worker } = home?.urls ?? {
+      app: config.databaseUrl,
+      worker: config.databaseWorkerUrl,
+    };
+    const urls = {
+      app: config.mode === 'worker' ? null : appUrl,
+      worker: config.mode === 'api' ? null : worker,
+    };
     const app = await createService(config, urls);
     try {
       if (home) {
-        const { SeedDemo } = await import('../modules/demo/commands/seed-demo.js');
+        const { SeedDemo } = await import('../modules/demo/contract/seed-demo.js');
         await app.get(SeedDemo).execute();
       }
       const stop = stopSignal();

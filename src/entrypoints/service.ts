@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { SubscriptionHealth } from '../modules/health/subscription-health.js';
+import { SubscriptionHealth } from '../modules/health/contract/subscription-health.js';
 import { PERMISSIONS } from '../modules/identity/contract/permissions.js';
 import type { AppConfig } from '../platform/config/config.js';
 import { ConfigError } from '../platform/config/config.js';
@@ -45,10 +45,12 @@ export async function startService(app: NestFastifyApplication, config: AppConfi
 }
 
 async function schemaMustExist(app: NestFastifyApplication): Promise<void> {
-  const [row] = (await app.get(Databases).front.query(`SELECT to_regclass('public.occupancy_nights') AS found`)) as {
-    found: string | null;
-  }[];
+  const [row] = await app
+    .get(Databases)
+    .front.query<{ found: string | null }[]>(`SELECT to_regclass('public.occupancy_nights') AS found`);
   if (row?.found) return;
   await app.close();
-  throw new ConfigError('the database has no schema yet: run `tartware migrate` with DATABASE_OWNER_URL first');
+  throw new ConfigError(
+    'the database has no schema yet: run `tartware migrate` with DATABASE_OWNER_URL first',
+  );
 }

@@ -1,6 +1,11 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
-import type { DynamicModule, INestApplication, INestApplicationContext, NestApplicationOptions } from '@nestjs/common';
+import type {
+  DynamicModule,
+  INestApplication,
+  INestApplicationContext,
+  NestApplicationOptions,
+} from '@nestjs/common';
 import { CliRuntime, type RuntimeNeeds } from '../../platform/cli/runtime.js';
 import { ConfigError, loadConfig, type AppConfig } from '../../platform/config/config.js';
 import type { DatabaseUrls } from '../../platform/database/database.module.js';
@@ -9,8 +14,7 @@ import { runMigrations } from '../../platform/database/migrate.js';
 
 /** A command's logs are for its user: warnings and worse, unless LOG_LEVEL says otherwise. */
 const commandConfig = (): AppConfig => {
-  const config = loadConfig({ ...process.env, LOG_LEVEL: process.env['LOG_LEVEL'] || 'warn' });
-  return { ...config, mode: 'all' };
+  return { ...loadConfig(undefined, { LOG_LEVEL: 'warn' }), mode: 'all' };
 };
 
 /** The command line's way to the application: see `CliRuntime`. */
@@ -75,7 +79,10 @@ export class ProcessCliRuntime extends CliRuntime {
   }
 
   /** A hybrid application that never listens: Nest starts microservices on no other kind. */
-  private async withWorker(module: DynamicModule, options: NestApplicationOptions): Promise<INestApplication> {
+  private async withWorker(
+    module: DynamicModule,
+    options: NestApplicationOptions,
+  ): Promise<INestApplication> {
     const { httpAdapter } = await import('../../platform/http/app.js');
     const { EventLog } = await import('../../platform/event-log/event-log.js');
     const { EventLogTransport } = await import('../../platform/event-log/transport/event-log-transport.js');

@@ -2,9 +2,15 @@ import { Module } from '@nestjs/common';
 import { SeedCommand } from '../../modules/demo/cli/seed.command.js';
 import { TokenCommand, TokenIssueCommand } from '../../modules/identity/cli/token.command.js';
 import { ReplayCommand, ReplayHotelBookingsCommand } from '../../modules/imports/cli/replay.command.js';
-import { BusinessDateAdvanceCommand, BusinessDateCommand } from '../../modules/properties/cli/business-date.command.js';
+import {
+  BusinessDateAdvanceCommand,
+  BusinessDateCommand,
+} from '../../modules/properties/cli/business-date.command.js';
 import { PropertyCommand, PropertyCreateCommand } from '../../modules/properties/cli/property.command.js';
-import { ReservationsCommand, ReservationsShowCommand } from '../../modules/reservations/cli/reservations.command.js';
+import {
+  ReservationsCommand,
+  ReservationsShowCommand,
+} from '../../modules/reservations/cli/reservations.command.js';
 import { CliRuntime } from '../../platform/cli/runtime.js';
 import { ProcessCliRuntime } from './cli-runtime.js';
 import { MigrateCommand } from './migrate.command.js';

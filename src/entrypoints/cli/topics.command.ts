@@ -18,7 +18,11 @@ export class TopicsProvisionCommand extends CommandRunner {
     } finally {
       await log.close();
     }
-    result(json, { topics }, topics.map((topic) => `${topic.name}  ${topic.partitions} partitions`).join('\n'));
+    result(
+      json,
+      { topics },
+      topics.map((topic) => `${topic.name}  ${topic.partitions} partitions`).join('\n'),
+    );
   }
 
   @Option({ flags: '--json', description: 'print one JSON object' })

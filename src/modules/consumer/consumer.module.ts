@@ -42,7 +42,8 @@ class ConsumerLoops implements OnApplicationBootstrap, BeforeApplicationShutdown
 
   onApplicationBootstrap(): void {
     // Applied without a projector would mean: never projected.
-    if (this.projectors.all().length === 0) throw new Error('the consumer has no projectors: import their modules');
+    if (this.projectors.all().length === 0)
+      throw new Error('the consumer has no projectors: import their modules');
     this.publisher.loop.start();
   }
 

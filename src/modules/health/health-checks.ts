@@ -7,7 +7,7 @@ import { BackgroundWork, UnitOfWork } from '../../platform/database/unit-of-work
 import { EventLog } from '../../platform/event-log/event-log.js';
 import { PLATFORM_TENANT_ID } from '../../platform/kernel/ids.js';
 import { LoopRegistry } from '../../platform/worker/loop-registry.js';
-import { SubscriptionHealth } from './subscription-health.js';
+import { SubscriptionHealth } from './contract/subscription-health.js';
 
 const TIMEOUT_MS = 3_000;
 const PING = sql('health.ping', `SELECT 1 AS one`);
@@ -57,9 +57,13 @@ export class HealthChecks {
   async eventLog(decisive: boolean): Promise<HealthIndicatorResult> {
     const session = this.indicators.check('eventLog');
     const fault = await this.logFault();
-    const subscriptions = this.subscriptions.statuses()?.map(({ topic, group, status }) => ({ topic, group, ...status }));
+    const subscriptions = this.subscriptions
+      .statuses()
+      ?.map(({ topic, group, status }) => ({ topic, group, ...status }));
     if (fault === null) return session.up({ subscriptions });
-    return decisive ? session.down({ message: fault, subscriptions }) : session.degraded({ message: fault, subscriptions });
+    return decisive
+      ? session.down({ message: fault, subscriptions })
+      : session.degraded({ message: fault, subscriptions });
   }
 
   private async logFault(): Promise<string | null> {

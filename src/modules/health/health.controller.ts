@@ -24,7 +24,9 @@ export class HealthController {
   }
 
   @Get('readiness')
-  @ApiOperation({ summary: 'API: the database. Worker: the database and the event log. Both in one: the database decides' })
+  @ApiOperation({
+    summary: 'API: the database. Worker: the database and the event log. Both in one: the database decides',
+  })
   readiness(@Res() reply: FastifyReply): Promise<void> {
     const { mode } = this.config;
     const checks: HealthIndicatorFunction[] = [() => this.checks.database()];

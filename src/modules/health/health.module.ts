@@ -4,7 +4,7 @@ import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import { HealthChecks, HealthDoors } from './health-checks.js';
 import { HealthController } from './health.controller.js';
 import { MetricsController } from './metrics.controller.js';
-import { SubscriptionHealth } from './subscription-health.js';
+import { SubscriptionHealth } from './contract/subscription-health.js';
 
 /** Probes and metrics, in every mode. Metrics are those of prom-client's own registry and of the process. */
 @Module({

@@ -10,13 +10,13 @@ import { Interval, SchedulerRegistry } from '@nestjs/schedule';
 import type { AppConfig } from '../../platform/config/config.js';
 import { APP_CONFIG } from '../../platform/config/config.token.js';
 import { BackgroundWork } from '../../platform/database/unit-of-work.js';
+import { ChannelListener } from '../../platform/database/channel-listener.js';
 import { EventLog } from '../../platform/event-log/event-log.js';
 import { LoopRegistry } from '../../platform/worker/loop-registry.js';
 import { onEventsCommitted } from './contract/append-changes.js';
 import { OutboxGauges } from './relay/outbox-gauges.js';
 import { OutboxRelay } from './relay/outbox-relay.js';
-import { CommitListener } from './wake-up/commit-listener.js';
-import { CommitNotifier } from './wake-up/commit-notifier.js';
+import { commitListener, CommitNotifier } from './wake-up/commit-signal.js';
 
 const GAUGES_EVERY_MS = 5_000;
 const SWEEP = 'outbox.sweep';
@@ -48,7 +48,7 @@ const gauges = {
 /** Runs the relay, its wake-ups and its gauges as long as the application. */
 @Injectable()
 class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly listener: CommitListener | null;
+  private readonly listener: ChannelListener | null;
   private deafen: (() => void) | null = null;
 
   constructor(
@@ -60,7 +60,7 @@ class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationShutdown 
   ) {
     // Embedded, API and worker are one process: nobody is there to be heard.
     this.listener = config.databaseWorkerUrl
-      ? new CommitListener(config.databaseWorkerUrl, () => relay.wake(), new Logger('Outbox'))
+      ? commitListener(config.databaseWorkerUrl, () => relay.wake(), new Logger('Outbox'))
       : null;
     const own = [...relay.loops, gauges.loop, ...(this.listener ? [this.listener.loop] : [])];
     for (const loop of own) loops.add(loop);
@@ -72,7 +72,10 @@ class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationShutdown 
     this.listener?.start();
     this.deafen = onEventsCommitted(() => this.relay.wake());
     // The safety net: were every wake-up lost, events still leave within this time.
-    this.scheduler.addInterval(SWEEP, setInterval(() => this.relay.wake(), this.config.outboxSweepIntervalMs));
+    this.scheduler.addInterval(
+      SWEEP,
+      setInterval(() => this.relay.wake(), this.config.outboxSweepIntervalMs),
+    );
   }
 
   @Interval('outbox.gauges', GAUGES_EVERY_MS)

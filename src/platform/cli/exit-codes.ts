@@ -36,7 +36,7 @@ export class CliError extends Error {
   }
 }
 
-/** The exit code and the words for an error. Never a stack: that is for `LOG_LEVEL=debug`. */
+/** The exit code and the words for an error. Never a stack. */
 export function endOf(error: unknown): { code: number; message: string } {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof CliError) return { code: error.exitCode, message };

@@ -5,7 +5,9 @@ import type { TenantId } from '../kernel/ids.js';
 /** The login name as the audit may keep it, or `operator` where the system knows none. */
 function loginName(): string {
   try {
-    return userInfo().username.replace(/[^\x21-\x7e]/g, '_').slice(0, 100);
+    return userInfo()
+      .username.replace(/[^\x21-\x7e]/g, '_')
+      .slice(0, 100);
   } catch {
     return 'operator';
   }

@@ -20,7 +20,8 @@ export function dateOption(text: string): IsoDate {
 /** Seconds of `90s`, `15m`, `8h`, `30d`. @throws InvalidArgumentError (exit code 2) */
 export function durationOption(text: string): number {
   const match = /^(\d{1,6})(s|m|h|d)$/.exec(text);
-  const seconds = Number(match?.[1]) * { s: 1, m: 60, h: 3600, d: 86_400 }[(match?.[2] ?? 's') as 's' | 'm' | 'h' | 'd'];
+  const seconds =
+    Number(match?.[1]) * { s: 1, m: 60, h: 3600, d: 86_400 }[(match?.[2] ?? 's') as 's' | 'm' | 'h' | 'd'];
   if (!match || seconds < 1 || seconds > 31_536_000)
     throw new InvalidArgumentError('It must be a time such as 90s, 15m, 8h or 30d, a year at most.');
   return seconds;

@@ -15,6 +15,11 @@ export function table(rows: readonly Readonly<Record<string, string | number>>[]
   const width = (column: string): number =>
     Math.max(column.length, ...rows.map((row) => String(row[column] ?? '').length));
   const line = (cell: (column: string) => string): string =>
-    columns.map((column) => cell(column).padEnd(width(column))).join('  ').trimEnd();
-  return [line((column) => column), ...rows.map((row) => line((column) => String(row[column] ?? '')))].join('\n');
+    columns
+      .map((column) => cell(column).padEnd(width(column)))
+      .join('  ')
+      .trimEnd();
+  return [line((column) => column), ...rows.map((row) => line((column) => String(row[column] ?? '')))].join(
+    '\n',
+  );
 }

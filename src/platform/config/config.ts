@@ -57,112 +57,241 @@ interface Key {
 export const KEYS: readonly Key[] = [
   { name: 'APP_MODE', fallback: 'all', about: 'all, api or worker' },
   { name: 'HOST', fallback: '127.0.0.1', about: 'address the HTTP server binds to; 0.0.0.0 in a container' },
-  { name: 'PORT', fallback: '3000', about: 'port of the HTTP server (API, probes, metrics); 0 takes a free one' },
-  { name: 'TARTWARE_HOME', fallback: '.tartware', about: 'folder of everything the embedded default writes: database, keys' },
-  { name: 'DATABASE_URL', fallback: '', about: "the application's role, which owns nothing; empty: embedded PostgreSQL" },
-  { name: 'DATABASE_WORKER_URL', fallback: '', about: 'the background role of relay, consumer and maintenance' },
-  { name: 'DATABASE_OWNER_URL', fallback: '', about: 'the owner of the schema; used by `tartware migrate` only' },
+  {
+    name: 'PORT',
+    fallback: '3000',
+    about: 'port of the HTTP server (API, probes, metrics); 0 takes a free one',
+  },
+  {
+    name: 'TARTWARE_HOME',
+    fallback: '.tartware',
+    about: 'folder of everything the embedded default writes: database, keys',
+  },
+  {
+    name: 'DATABASE_URL',
+    fallback: '',
+    about: "the application's role, which owns nothing; empty: embedded PostgreSQL",
+  },
+  {
+    name: 'DATABASE_WORKER_URL',
+    fallback: '',
+    about: 'the background role of relay, consumer and maintenance',
+  },
+  {
+    name: 'DATABASE_OWNER_URL',
+    fallback: '',
+    about: 'the owner of the schema; used by `tartware migrate` only',
+  },
   { name: 'DATABASE_POOL_SIZE', fallback: '10', about: 'connections a pool, 2 to 100' },
-  { name: 'KAFKA_BROKERS', fallback: '', about: 'host:port, comma-separated; empty: the event log in PostgreSQL' },
+  {
+    name: 'KAFKA_BROKERS',
+    fallback: '',
+    about: 'host:port, comma-separated; empty: the event log in PostgreSQL',
+  },
   { name: 'RESERVATION_TOPIC', fallback: 'reservations.events', about: 'topic of all events' },
   { name: 'RESERVATION_DLQ_TOPIC', fallback: 'reservations.events.dlq', about: 'topic of dead letters' },
-  { name: 'RESERVATION_TOPIC_PARTITIONS', fallback: '8', about: 'partitions of a topic that has to be created, 1 to 64' },
-  { name: 'RESERVATION_TOPIC_RETENTION_MS', fallback: '604800000', about: 'time records are kept in the log, ms' },
+  {
+    name: 'RESERVATION_TOPIC_PARTITIONS',
+    fallback: '8',
+    about: 'partitions of a topic that has to be created, 1 to 64; 2 without Kafka',
+  },
+  {
+    name: 'RESERVATION_TOPIC_RETENTION_MS',
+    fallback: '604800000',
+    about: 'time records are kept in the log, ms',
+  },
   { name: 'KAFKA_MAX_MESSAGE_BYTES', fallback: '1000000', about: 'largest record that a topic takes, bytes' },
   { name: 'KAFKA_CONSUMER_GROUP', fallback: 'tartware-projections', about: 'consumer group' },
-  { name: 'KAFKA_MAX_RETRIES', fallback: '3', about: 'quick retries of a failing event after its first try, 0 to 20; then the dead letter' },
-  { name: 'KAFKA_RETRY_BACKOFF_MS', fallback: '50', about: 'first delay between quick retries, ms; doubles, with jitter' },
+  {
+    name: 'KAFKA_MAX_RETRIES',
+    fallback: '3',
+    about: 'quick retries of a failing event after its first try, 0 to 20; then the dead letter',
+  },
+  {
+    name: 'KAFKA_RETRY_BACKOFF_MS',
+    fallback: '50',
+    about: 'first delay between quick retries, ms; doubles, with jitter',
+  },
   { name: 'KAFKA_MAX_BATCH_BYTES', fallback: '4194304', about: 'bytes of records fetched at once' },
-  { name: 'KAFKA_MAX_BATCH_RECORDS', fallback: '500', about: 'records applied in one transaction, 1 to 5000' },
-  { name: 'KAFKA_SESSION_TIMEOUT_MS', fallback: '10000', about: 'silence after which the broker gives the partitions to another consumer, ms' },
-  { name: 'OUTBOX_SWEEP_INTERVAL_MS', fallback: '1000', about: 'longest wait before the relay looks again without being woken, ms' },
-  { name: 'OUTBOX_LEASE_MS', fallback: '10000', about: "time a relay's claim on its slots lasts without renewal, ms" },
+  {
+    name: 'KAFKA_MAX_BATCH_RECORDS',
+    fallback: '500',
+    about: 'records applied in one transaction, 1 to 5000',
+  },
+  {
+    name: 'KAFKA_SESSION_TIMEOUT_MS',
+    fallback: '10000',
+    about: 'silence after which the broker gives the partitions to another consumer, ms',
+  },
+  {
+    name: 'OUTBOX_SWEEP_INTERVAL_MS',
+    fallback: '1000',
+    about: 'longest wait before the relay looks again without being woken, ms',
+  },
+  {
+    name: 'OUTBOX_LEASE_MS',
+    fallback: '10000',
+    about: "time a relay's claim on its slots lasts without renewal, ms",
+  },
   { name: 'OUTBOX_BATCH_SIZE', fallback: '500', about: 'events sent at once a slot, 1 to 5000' },
-  { name: 'OUTBOX_RETRY_SCHEDULE_MS', fallback: '1000,5000,30000', about: 'waits between tries of an event that the broker refuses, ms; after the last, DLQ' },
-  { name: 'HOLD_SWEEP_INTERVAL_MS', fallback: '1000', about: 'how often expired holds give their nights back, ms' },
-  { name: 'AUTH_JWKS_FILE', fallback: '<TARTWARE_HOME>/keys/jwks.json', about: 'public keys (JWKS) that tokens are verified with' },
-  { name: 'AUTH_SIGNING_KEY_FILE', fallback: '<TARTWARE_HOME>/keys/signing.jwk', about: 'private key (JWK) of `tartware token issue`; the API never reads it' },
+  {
+    name: 'OUTBOX_RETRY_SCHEDULE_MS',
+    fallback: '1000,5000,30000',
+    about: 'waits between tries of an event that the broker refuses, ms; after the last, DLQ',
+  },
+  {
+    name: 'HOLD_SWEEP_INTERVAL_MS',
+    fallback: '1000',
+    about: 'how often expired holds give their nights back, ms',
+  },
+  {
+    name: 'AUTH_JWKS_FILE',
+    fallback: '<TARTWARE_HOME>/keys/jwks.json',
+    about: 'public keys (JWKS) that tokens are verified with',
+  },
+  {
+    name: 'AUTH_SIGNING_KEY_FILE',
+    fallback: '<TARTWARE_HOME>/keys/signing.jwk',
+    about: 'private key (JWK) of `tartware token issue`; the API never reads it',
+  },
   { name: 'LOG_LEVEL', fallback: 'info', about: 'fatal, error, warn, info, debug, trace or silent' },
   { name: 'COMMIT_SHA', fallback: 'unknown', about: 'commit of this build, shown in logs and /health' },
-  { name: 'TARTWARE_DATA_DIR', fallback: '../shared/data', about: 'folder of real data for tests and replays' },
+  {
+    name: 'TARTWARE_DATA_DIR',
+    fallback: '../shared/data',
+    about: 'folder of real data for tests and replays',
+  },
 ];
+
+/** Reads single values and gathers their faults. */
+class Reader {
+  readonly faults: string[] = [];
+
+  constructor(
+    private readonly env: NodeJS.ProcessEnv,
+    private readonly usual: Readonly<Record<string, string>>,
+  ) {}
+
+  text(name: string): string {
+    return (
+      this.env[name]?.trim() || (this.usual[name] ?? KEYS.find((key) => key.name === name)?.fallback ?? '')
+    );
+  }
+
+  int(name: string, min: number, max: number): number {
+    const raw = this.text(name);
+    const value = Number(raw);
+    if (/^\d+$/.test(raw) && value >= min && value <= max) return value;
+    this.faults.push(`${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(raw)}`);
+    return min;
+  }
+
+  list(name: string): string[] {
+    return this.text(name)
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean);
+  }
+
+  choice<T extends string>(name: string, allowed: readonly T[]): T {
+    const value = this.text(name);
+    if ((allowed as readonly string[]).includes(value)) return value as T;
+    this.faults.push(`${name} must be one of ${allowed.join(', ')}, not ${JSON.stringify(value)}`);
+    return allowed[0]!;
+  }
+
+  /** The value is never repeated in a fault: it holds a password. */
+  databaseUrl(name: string): string | null {
+    const value = this.text(name);
+    if (value && !/^postgres(ql)?:\/\//.test(value))
+      this.faults.push(`${name} must begin with postgres:// or postgresql://`);
+    return value || null;
+  }
+
+  brokers(): string[] {
+    const brokers = this.list('KAFKA_BROKERS');
+    for (const broker of brokers)
+      if (!/^[\w.-]+:\d+$|^\[[\da-f:]+\]:\d+$/i.test(broker))
+        this.faults.push(`KAFKA_BROKERS: ${JSON.stringify(broker)} is not host:port`);
+    return brokers;
+  }
+
+  topic(name: string): string {
+    const topic = this.text(name);
+    if (!/^[\w.-]{1,200}$/.test(topic)) this.faults.push(`${name} is no topic name`);
+    return topic;
+  }
+
+  schedule(name: string): number[] {
+    const schedule = this.list(name).map(Number);
+    if (schedule.length === 0 || schedule.some((ms) => !Number.isInteger(ms) || ms < 0))
+      this.faults.push(`${name} must be whole numbers of milliseconds, comma-separated`);
+    return schedule;
+  }
+}
+
+const places = (read: Reader) => {
+  const home = resolve(read.text('TARTWARE_HOME'));
+  const inHome = (name: string): string => resolve(read.text(name).replace('<TARTWARE_HOME>', home));
+  const databaseUrl = read.databaseUrl('DATABASE_URL');
+  const databaseWorkerUrl = read.databaseUrl('DATABASE_WORKER_URL');
+  const databaseOwnerUrl = read.databaseUrl('DATABASE_OWNER_URL');
+  return {
+    home,
+    embedded: !databaseUrl && !databaseWorkerUrl && !databaseOwnerUrl,
+    databaseUrl,
+    databaseWorkerUrl,
+    databaseOwnerUrl,
+    databasePoolSize: read.int('DATABASE_POOL_SIZE', 2, 100),
+    jwksFile: inHome('AUTH_JWKS_FILE'),
+    signingKeyFile: inHome('AUTH_SIGNING_KEY_FILE'),
+    dataDir: resolve(read.text('TARTWARE_DATA_DIR')),
+  };
+};
+
+const reliablePath = (read: Reader) => ({
+  kafkaBrokers: read.brokers(),
+  topic: read.topic('RESERVATION_TOPIC'),
+  dlqTopic: read.topic('RESERVATION_DLQ_TOPIC'),
+  topicPartitions: read.int('RESERVATION_TOPIC_PARTITIONS', 1, 64),
+  topicRetentionMs: read.int('RESERVATION_TOPIC_RETENTION_MS', 60_000, 10 ** 12),
+  maxMessageBytes: read.int('KAFKA_MAX_MESSAGE_BYTES', 10_000, 100_000_000),
+  consumerGroup: read.text('KAFKA_CONSUMER_GROUP'),
+  maxRetries: read.int('KAFKA_MAX_RETRIES', 0, 20),
+  retryBackoffMs: read.int('KAFKA_RETRY_BACKOFF_MS', 0, 60_000),
+  maxBatchBytes: read.int('KAFKA_MAX_BATCH_BYTES', 10_000, 100_000_000),
+  maxBatchRecords: read.int('KAFKA_MAX_BATCH_RECORDS', 1, 5000),
+  sessionTimeoutMs: read.int('KAFKA_SESSION_TIMEOUT_MS', 500, 600_000),
+  outboxSweepIntervalMs: read.int('OUTBOX_SWEEP_INTERVAL_MS', 10, 600_000),
+  outboxLeaseMs: read.int('OUTBOX_LEASE_MS', 500, 600_000),
+  outboxBatchSize: read.int('OUTBOX_BATCH_SIZE', 1, 5000),
+  outboxRetryScheduleMs: read.schedule('OUTBOX_RETRY_SCHEDULE_MS'),
+});
 
 /**
  * Reads the environment; the only place that does.
+ * @param usual defaults that stand over those of `KEYS`: a command of the CLI logs less than a service
  * @throws ConfigError naming every fault
  */
-export function loadConfig(env: NodeJS.ProcessEnv = process.env): AppConfig {
-  const faults: string[] = [];
-  const text = (name: string): string => env[name]?.trim() || (KEYS.find((key) => key.name === name)?.fallback ?? '');
-  const int = (name: string, min: number, max: number): number => {
-    const raw = text(name);
-    const value = Number(raw);
-    if (/^\d+$/.test(raw) && value >= min && value <= max) return value;
-    faults.push(`${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(raw)}`);
-    return min;
-  };
-  const list = (name: string): string[] => text(name).split(',').map((part) => part.trim()).filter(Boolean);
-  const choice = <T extends string>(name: string, allowed: readonly T[]): T => {
-    const value = text(name);
-    if ((allowed as readonly string[]).includes(value)) return value as T;
-    faults.push(`${name} must be one of ${allowed.join(', ')}, not ${JSON.stringify(value)}`);
-    return allowed[0]!;
-  };
-  const databaseUrl = (name: string): string | null => {
-    const value = text(name);
-    // The value is never repeated: it holds a password.
-    if (value && !/^postgres(ql)?:\/\//.test(value)) faults.push(`${name} must begin with postgres:// or postgresql://`);
-    return value || null;
-  };
-
-  const mode = choice('APP_MODE', ['all', 'api', 'worker']);
-  const home = resolve(text('TARTWARE_HOME'));
-  const url = databaseUrl('DATABASE_URL');
-  const workerUrl = databaseUrl('DATABASE_WORKER_URL');
-  const ownerUrl = databaseUrl('DATABASE_OWNER_URL');
-  const embedded = !url && !workerUrl && !ownerUrl;
-  const schedule = list('OUTBOX_RETRY_SCHEDULE_MS').map(Number);
-  if (schedule.length === 0 || schedule.some((ms) => !Number.isInteger(ms) || ms < 0))
-    faults.push('OUTBOX_RETRY_SCHEDULE_MS must be whole numbers of milliseconds, comma-separated');
-  for (const broker of list('KAFKA_BROKERS'))
-    if (!/^[\w.-]+:\d+$|^\[[\da-f:]+\]:\d+$/i.test(broker)) faults.push(`KAFKA_BROKERS: ${JSON.stringify(broker)} is not host:port`);
-  for (const name of ['RESERVATION_TOPIC', 'RESERVATION_DLQ_TOPIC'])
-    if (!/^[\w.-]{1,200}$/.test(text(name))) faults.push(`${name} is no topic name`);
-
+export function loadConfig(
+  env: NodeJS.ProcessEnv = process.env,
+  usual: Readonly<Record<string, string>> = {},
+): AppConfig {
+  const read = new Reader(env, usual);
   const config: AppConfig = {
-    mode,
-    host: text('HOST'),
-    port: int('PORT', 0, 65535),
-    home,
-    embedded,
-    databaseUrl: url,
-    databaseWorkerUrl: workerUrl,
-    databaseOwnerUrl: ownerUrl,
-    databasePoolSize: int('DATABASE_POOL_SIZE', 2, 100),
-    kafkaBrokers: list('KAFKA_BROKERS'),
-    topic: text('RESERVATION_TOPIC'),
-    dlqTopic: text('RESERVATION_DLQ_TOPIC'),
-    topicPartitions: int('RESERVATION_TOPIC_PARTITIONS', 1, 64),
-    topicRetentionMs: int('RESERVATION_TOPIC_RETENTION_MS', 60_000, 10 ** 12),
-    maxMessageBytes: int('KAFKA_MAX_MESSAGE_BYTES', 10_000, 100_000_000),
-    consumerGroup: text('KAFKA_CONSUMER_GROUP'),
-    maxRetries: int('KAFKA_MAX_RETRIES', 0, 20),
-    retryBackoffMs: int('KAFKA_RETRY_BACKOFF_MS', 0, 60_000),
-    maxBatchBytes: int('KAFKA_MAX_BATCH_BYTES', 10_000, 100_000_000),
-    maxBatchRecords: int('KAFKA_MAX_BATCH_RECORDS', 1, 5000),
-    sessionTimeoutMs: int('KAFKA_SESSION_TIMEOUT_MS', 500, 600_000),
-    outboxSweepIntervalMs: int('OUTBOX_SWEEP_INTERVAL_MS', 10, 600_000),
-    outboxLeaseMs: int('OUTBOX_LEASE_MS', 500, 600_000),
-    outboxBatchSize: int('OUTBOX_BATCH_SIZE', 1, 5000),
-    outboxRetryScheduleMs: schedule,
-    holdSweepIntervalMs: int('HOLD_SWEEP_INTERVAL_MS', 50, 600_000),
-    jwksFile: resolve(text('AUTH_JWKS_FILE').replace('<TARTWARE_HOME>', home)),
-    signingKeyFile: resolve(text('AUTH_SIGNING_KEY_FILE').replace('<TARTWARE_HOME>', home)),
-    logLevel: choice('LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
-    commitSha: text('COMMIT_SHA'),
-    dataDir: resolve(text('TARTWARE_DATA_DIR')),
+    mode: read.choice('APP_MODE', ['all', 'api', 'worker']),
+    host: read.text('HOST'),
+    port: read.int('PORT', 0, 65535),
+    ...places(read),
+    ...reliablePath(read),
+    holdSweepIntervalMs: read.int('HOLD_SWEEP_INTERVAL_MS', 50, 600_000),
+    logLevel: read.choice('LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    commitSha: read.text('COMMIT_SHA'),
   };
-  if (faults.length > 0) throw new ConfigError(faults.join('\n'));
+  if (read.faults.length > 0) throw new ConfigError(read.faults.join('\n'));
+  // One process reads the log of the embedded default: more partitions would only make its transactions smaller.
+  if (config.kafkaBrokers.length === 0 && !env['RESERVATION_TOPIC_PARTITIONS'])
+    return { ...config, topicPartitions: 2 };
   return config;
 }
 

@@ -61,5 +61,7 @@ export const may = (ctx: OpContext, permission: string): boolean =>
 /** @throws DomainError PERMISSION_DENIED (403). */
 export function requirePermission(ctx: OpContext, permission: string): void {
   if (!may(ctx, permission))
-    throw new DomainError('PERMISSION_DENIED', 'AUTHZ', `This needs the permission ${permission}.`, { permission });
+    throw new DomainError('PERMISSION_DENIED', 'AUTHZ', `This needs the permission ${permission}.`, {
+      permission,
+    });
 }

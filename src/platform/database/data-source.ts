@@ -20,7 +20,13 @@ pg.types.setTypeParser(INT8_ARRAY, (text) => (text === '{}' ? [] : text.slice(1,
  */
 export async function openDataSource(
   url: string,
-  options: { poolSize: number; applicationName: string; entities: EntityTarget<ObjectLiteral>[] },
+  options: {
+    poolSize: number;
+    applicationName: string;
+    entities: EntityTarget<ObjectLiteral>[];
+    /** Server settings of each connection, besides `statement_timeout`. */
+    settings?: Readonly<Record<string, string>>;
+  },
 ): Promise<DataSource> {
   const source = new DataSource({
     type: 'postgres',
@@ -33,11 +39,19 @@ export async function openDataSource(
     migrationsRun: false,
     logging: false,
     installExtensions: false,
-    // A half-open connection answers nothing for ever: past this the pool throws it away.
-    extra: { keepAlive: true, query_timeout: 20_000 },
+    extra: {
+      keepAlive: true,
+      pipeline: true,
+      // A half-open connection answers nothing for ever: past this the pool throws it away.
+      query_timeout: 20_000,
+      options: Object.entries({ statement_timeout: '15s', ...options.settings })
+        .map(([name, value]) => `-c ${name}=${value}`)
+        .join(' '),
+    },
   });
   return source.initialize();
 }
 
 /** The pool under a data source, for what TypeORM has no word for: LISTEN, COPY, the log adapter. */
-export const poolOf = (source: DataSource): pg.Pool => (source.driver as unknown as { master: pg.Pool }).master;
+export const poolOf = (source: DataSource): pg.Pool =>
+  (source.driver as unknown as { master: pg.Pool }).master;

@@ -21,7 +21,10 @@ export interface StoredAnswer {
 
 /** The hash that tells whether a key comes back with the same request. */
 export const requestHash = (method: string, path: string, body: unknown): Buffer =>
-  createHash('sha256').update(`${method} ${path}\n`).update(JSON.stringify(body ?? null)).digest();
+  createHash('sha256')
+    .update(`${method} ${path}\n`)
+    .update(JSON.stringify(body ?? null))
+    .digest();
 
 /** The advisory lock of a claim: its holder is the running twin. */
 export const claimLock = (tenant: TenantId, claim: Claim): string =>

@@ -50,9 +50,9 @@ export async function runMigrations(ownerUrl: string): Promise<string[]> {
 export async function pendingMigrations(ownerUrl: string): Promise<string[]> {
   const source = await ownerDataSource(ownerUrl).initialize();
   try {
-    const rows = (await source
-      .query(`SELECT name FROM schema_migrations`)
-      .catch(() => [])) as { name: string }[];
+    const rows = (await source.query(`SELECT name FROM schema_migrations`).catch(() => [])) as {
+      name: string;
+    }[];
     const done = new Set(rows.map((row) => row.name));
     return MIGRATIONS.map((migration) => migration.name).filter((name) => !done.has(name));
   } finally {

@@ -16,7 +16,15 @@ export const isRetryable = (error: unknown): boolean => ['40001', '40P01'].inclu
 /** Unique, check, foreign key, exclusion: the data contradict an invariant. */
 export const isConstraintViolation = (error: unknown): boolean => sqlState(error)?.startsWith('23') ?? false;
 
-const SOCKET = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'EAI_AGAIN']);
+const SOCKET = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'EAI_AGAIN',
+]);
 
 /**
  * The database can't serve now: class 08 (connection), 53 (resources), 57 (operator intervention, cancelled),

@@ -1,4 +1,10 @@
-import { Injectable, RequestMethod, SetMetadata, type ExecutionContext, type INestApplication } from '@nestjs/common';
+import {
+  Injectable,
+  RequestMethod,
+  SetMetadata,
+  type ExecutionContext,
+  type INestApplication,
+} from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
@@ -21,14 +27,16 @@ const PUBLIC = Symbol('public');
 type Decorator = MethodDecorator & ClassDecorator;
 
 /** The route's permission: who lacks it gets 403 PERMISSION_DENIED, who has no valid token 401. */
-export const Access = (permission: string): MethodDecorator => (target, key, descriptor) => {
-  SetMetadata(ACCESS, permission)(target, key, descriptor);
-  ApiBearerAuth()(target, key, descriptor as TypedPropertyDescriptor<unknown>);
-  ApiExtension('x-permission', permission)(target, key, descriptor as TypedPropertyDescriptor<unknown>);
-};
+export const Access =
+  (permission: string): MethodDecorator =>
+  (target, key, descriptor) => {
+    SetMetadata(ACCESS, permission)(target, key, descriptor);
+    ApiBearerAuth()(target, key, descriptor as TypedPropertyDescriptor<unknown>);
+    ApiExtension('x-permission', permission)(target, key, descriptor as TypedPropertyDescriptor<unknown>);
+  };
 
 /** The route (or every route of the controller) needs no token: probes, metrics, documentation. */
-export const Public = (): Decorator => SetMetadata(ACCESS, PUBLIC) as Decorator;
+export const Public = (): Decorator => SetMetadata(ACCESS, PUBLIC);
 
 /**
  * The one guard, on every route. It denies by default: a route without `@Access` or `@Public` is refused, whatever the
@@ -45,7 +53,10 @@ export class AccessGuard extends AuthGuard() {
 
   /** @throws DomainError TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED (401), PERMISSION_DENIED (403) */
   override async canActivate(context: ExecutionContext): Promise<boolean> {
-    const access = this.reflector.getAllAndOverride<unknown>(ACCESS, [context.getHandler(), context.getClass()]);
+    const access = this.reflector.getAllAndOverride<unknown>(ACCESS, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
     if (context.getType() !== 'http') return false;
     if (access === PUBLIC) return true;
     if (typeof access !== 'string') return false;
@@ -62,7 +73,7 @@ export class AccessGuard extends AuthGuard() {
 
   /** Passport's outcome: its errors pass as they are, since the filter knows them. */
   override handleRequest<T>(error: unknown, principal: T): T {
-    if (error) throw error;
+    if (error) throw error instanceof Error ? error : new Error('authentication failed', { cause: error });
     return principal;
   }
 }
@@ -115,12 +126,12 @@ function* routesOf(app: INestApplication): Generator<AnnotatedRoute> {
       if (!controller) continue;
       for (const method of scanner.getAllMethodNames(controller.prototype as object)) {
         const handler = (controller.prototype as Record<string, object>)[method]!;
-        const path: unknown = Reflect.getMetadata(PATH_METADATA, handler);
+        const path = Reflect.getMetadata(PATH_METADATA, handler) as string | undefined;
         if (path === undefined) continue;
         const verb = RequestMethod[Reflect.getMetadata(METHOD_METADATA, handler) as number];
         const base = String(Reflect.getMetadata(PATH_METADATA, controller) ?? '');
         yield {
-          name: `${verb} ${`/${base}/${String(path)}`.replaceAll(/\/+/g, '/')} (${controller.name}.${method})`,
+          name: `${verb} ${`/${base}/${path}`.replaceAll(/\/+/g, '/').replace(/\/$/, '')} (${controller.name}.${method})`,
           permission: Reflect.getMetadata(ACCESS, handler) ?? Reflect.getMetadata(ACCESS, controller),
         };
       }

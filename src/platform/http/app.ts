@@ -54,7 +54,10 @@ export const httpAdapter = (): FastifyAdapter =>
  * @param permissions all that exist; a route asking for another stops the start
  * @throws Error naming every route without access annotation
  */
-export function configureHttp(app: NestFastifyApplication, permissions?: Iterable<string>): NestFastifyApplication {
+export function configureHttp(
+  app: NestFastifyApplication,
+  permissions?: Iterable<string>,
+): NestFastifyApplication {
   const routes = new RouteTable();
   configureServer(app, routes);
   app.useGlobalGuards(app.get(AccessGuard));

@@ -37,7 +37,10 @@ export class ErrorFilter implements ExceptionFilter {
     if (status >= 500) this.report(error, thrown, request, status);
     if (reply.sent) return;
     if (status === 401)
-      reply.header('www-authenticate', error.code === 'TOKEN_MISSING' ? 'Bearer' : 'Bearer error="invalid_token"');
+      reply.header(
+        'www-authenticate',
+        error.code === 'TOKEN_MISSING' ? 'Bearer' : 'Bearer error="invalid_token"',
+      );
     if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
     void reply
       .code(status)

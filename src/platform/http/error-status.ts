@@ -33,8 +33,10 @@ const refusal = (code: string, message: string): DomainError => new DomainError(
 /** Fastify's own refusals, before any route's code runs. */
 const BY_FASTIFY_CODE: Readonly<Record<string, () => DomainError>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: () => refusal('BODY_TOO_LARGE', 'The body is larger than 256 KiB.'),
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: () => refusal('UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json.'),
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: () => refusal('CONTENT_LENGTH_INVALID', 'Content-Length is not the length of the body.'),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
+    refusal('UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json.'),
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: () =>
+    refusal('CONTENT_LENGTH_INVALID', 'Content-Length is not the length of the body.'),
   FST_ERR_BAD_URL: () => refusal('URL_INVALID', 'The path is not a valid URL.'),
   FST_ERR_MAX_PARAM_LENGTH: () => refusal('ID_INVALID', 'An id in the path must be a UUID in lower case.'),
 };
@@ -44,7 +46,8 @@ const fastifyCode = (error: unknown): string => {
   return typeof code === 'string' ? code : '';
 };
 
-export const routeNotFound = (): DomainError => new DomainError('ROUTE_NOT_FOUND', 'NOT_FOUND', 'No such route.');
+export const routeNotFound = (): DomainError =>
+  new DomainError('ROUTE_NOT_FOUND', 'NOT_FOUND', 'No such route.');
 
 const unavailable = (cause: unknown, details?: Record<string, unknown>): DomainError =>
   new DomainError('UNAVAILABLE', 'UNAVAILABLE', 'It can not be served now; try again.', details, { cause });
@@ -52,7 +55,8 @@ const unavailable = (cause: unknown, details?: Record<string, unknown>): DomainE
 /** Any error as one that may be answered: what the caller can't act on becomes INTERNAL, with its cause kept inside. */
 export function asDomainError(error: unknown): DomainError {
   if (error instanceof DomainError) return error;
-  const own = BY_FASTIFY_CODE[fastifyCode(error)] ?? BY_FASTIFY_CODE[fastifyCode((error as Error | null)?.cause)];
+  const own =
+    BY_FASTIFY_CODE[fastifyCode(error)] ?? BY_FASTIFY_CODE[fastifyCode((error as Error | null)?.cause)];
   if (own) return own();
   if (error instanceof HttpException) return fromFramework(error);
   if (isUnavailable(error) || isRetryable(error)) return unavailable(error);
@@ -60,7 +64,9 @@ export function asDomainError(error: unknown): DomainError {
   // A request that broke off while it was read: Fastify marks the socket's error.
   if (typeof status === 'number' && status >= 400 && status < 500)
     return refusal('REQUEST_INVALID', 'The request could not be read.');
-  return new DomainError('INTERNAL', 'INTERNAL', 'Something went wrong on our side.', undefined, { cause: error });
+  return new DomainError('INTERNAL', 'INTERNAL', 'Something went wrong on our side.', undefined, {
+    cause: error,
+  });
 }
 
 /** Nest's own exceptions: its router, its guards' `false`, and the health checks' 503 with what they found. */
@@ -73,5 +79,7 @@ function fromFramework(error: HttpException): DomainError {
     return unavailable(error, typeof found === 'object' ? { ...found } : undefined);
   }
   if (status < 500) return refusal('REQUEST_INVALID', 'The request could not be read.');
-  return new DomainError('INTERNAL', 'INTERNAL', 'Something went wrong on our side.', undefined, { cause: error });
+  return new DomainError('INTERNAL', 'INTERNAL', 'Something went wrong on our side.', undefined, {
+    cause: error,
+  });
 }

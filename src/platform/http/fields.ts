@@ -1,4 +1,4 @@
-import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
+import { ApiProperty } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import { registerDecorator, ValidateNested, type ValidationArguments } from 'class-validator';
 import {
@@ -38,7 +38,8 @@ type Judge = (value: unknown) => PlacedFault | null;
 /** Presence and null are judged here, once; `judge` sees values only. */
 function constrain(judge: Judge, { optional, nullable }: FieldOptions): PropertyDecorator {
   const whole: Judge = (value) => {
-    if (value === undefined) return optional ? null : { code: 'FIELD_REQUIRED', message: 'This is required.' };
+    if (value === undefined)
+      return optional ? null : { code: 'FIELD_REQUIRED', message: 'This is required.' };
     if (value === null) return nullable ? null : { code: 'TYPE_INVALID', message: 'This must not be null.' };
     return judge(value);
   };
@@ -62,7 +63,7 @@ function document(schema: Record<string, unknown>, options: FieldOptions): Prope
     ...(nullable && { nullable }),
     ...(example !== undefined && { example }),
     ...(description && { description }),
-  } as ApiPropertyOptions);
+  });
 }
 
 const field =
@@ -72,11 +73,15 @@ const field =
     document({ ...rule.schema }, options)(target, key);
     const { parse } = rule;
     if (options.query && parse)
-      Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? parse(value) : value))(target, key);
+      Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? parse(value) : value))(
+        target,
+        key,
+      );
   };
 
 /** A text; `min` and `max` in UTF-16 units. */
-export const TextField = (options: FieldOptions & TextBounds): PropertyDecorator => field(textRule(options), options);
+export const TextField = (options: FieldOptions & TextBounds): PropertyDecorator =>
+  field(textRule(options), options);
 
 /** A whole number of `[min, max]`. */
 export const IntField = (options: FieldOptions & { min: number; max: number }): PropertyDecorator =>
@@ -170,5 +175,8 @@ export const NestedArrayField =
     constrain(judge, options)(target, key);
     ValidateNested({ each: true })(target, key);
     Type(dto)(target, key);
-    document({ type: dto, isArray: true, minItems: options.min ?? 0, maxItems: options.max }, options)(target, key);
+    document({ type: dto, isArray: true, minItems: options.min ?? 0, maxItems: options.max }, options)(
+      target,
+      key,
+    );
   };

@@ -50,7 +50,9 @@ export function parseJsonBody(bytes: Buffer): unknown {
     value = JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
     // The parser's own message quotes the body, which may name a guest.
-    throw new DomainError('MALFORMED_JSON', 'VALIDATION', 'The body is not valid JSON.', undefined, { cause });
+    throw new DomainError('MALFORMED_JSON', 'VALIDATION', 'The body is not valid JSON.', undefined, {
+      cause,
+    });
   }
   refuseHostileShape(value);
   return value;

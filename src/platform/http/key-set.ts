@@ -39,7 +39,9 @@ export class KeySet {
       const { mtimeMs, size, ino } = await stat(this.config.jwksFile);
       const stamp = `${mtimeMs}:${size}:${ino}`;
       if (stamp !== this.stamp) {
-        this.keys = createLocalJWKSet(JSON.parse(await readFile(this.config.jwksFile, 'utf8')) as JSONWebKeySet);
+        this.keys = createLocalJWKSet(
+          JSON.parse(await readFile(this.config.jwksFile, 'utf8')) as JSONWebKeySet,
+        );
         this.stamp = stamp;
         this.generation++;
       }

@@ -23,7 +23,10 @@ export const ApiAnswer = (status: number, model: Model, description = ''): Metho
 
 /** Documents an answer `{ data: [] }` without pages. */
 export const ApiList = (model: Model, description = ''): MethodDecorator =>
-  applyDecorators(ApiExtraModels(model), ApiResponse({ status: 200, description, schema: listSchema(model) }));
+  applyDecorators(
+    ApiExtraModels(model),
+    ApiResponse({ status: 200, description, schema: listSchema(model) }),
+  );
 
 /** Documents an answer `{ data: [], pagination }`. */
 export const ApiPage = (model: Model, description = ''): MethodDecorator => {
@@ -68,10 +71,21 @@ const ERROR = {
         code: { type: 'string' as const, example: 'NO_AVAILABILITY' },
         category: {
           type: 'string' as const,
-          enum: ['VALIDATION', 'AUTHN', 'AUTHZ', 'NOT_FOUND', 'CONFLICT', 'RATE_LIMIT', 'INTERNAL', 'UNAVAILABLE'],
+          enum: [
+            'VALIDATION',
+            'AUTHN',
+            'AUTHZ',
+            'NOT_FOUND',
+            'CONFLICT',
+            'RATE_LIMIT',
+            'INTERNAL',
+            'UNAVAILABLE',
+          ],
         },
         message: { type: 'string' as const },
-        details: { description: 'Faults of fields as { path, code, message }, or what the code tells more of.' },
+        details: {
+          description: 'Faults of fields as { path, code, message }, or what the code tells more of.',
+        },
         correlationId: { type: 'string' as const, format: 'uuid' },
       },
     },
@@ -82,14 +96,19 @@ const ERROR = {
 export function buildOpenApi(app: INestApplication): OpenAPIObject {
   const config = new DocumentBuilder()
     .setTitle('Tartware')
-    .setDescription('Reservations for hotels: no room sold twice, every accepted request applied exactly once.')
+    .setDescription(
+      'Reservations for hotels: no room sold twice, every accepted request applied exactly once.',
+    )
     .setVersion('1')
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
     .build();
   const document = SwaggerModule.createDocument(app, config, {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}.${method}`,
   });
-  document.components = { ...document.components, schemas: { ...document.components?.schemas, Error: ERROR } };
+  document.components = {
+    ...document.components,
+    schemas: { ...document.components?.schemas, Error: ERROR },
+  };
   for (const path of Object.values(document.paths))
     for (const method of ['get', 'post', 'put', 'patch', 'delete'] as const) {
       const operation = path[method];

@@ -14,7 +14,13 @@ export class PageQuery {
   limit: number = DEFAULT_LIMIT;
 
   /** `pagination.nextCursor` of the page before. */
-  @TextField({ max: 2_000, optional: true, pattern: /^[\w-]+$/, code: 'CURSOR_INVALID', hint: 'No such cursor.' })
+  @TextField({
+    max: 2_000,
+    optional: true,
+    pattern: /^[\w-]+$/,
+    code: 'CURSOR_INVALID',
+    hint: 'No such cursor.',
+  })
   cursor?: string;
 }
 

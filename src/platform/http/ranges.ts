@@ -8,5 +8,6 @@ import { invalid } from '../kernel/errors.js';
 export function requireRange(from: IsoDate, to: IsoDate, maxNights = Infinity): void {
   const nights = nightsBetween(from, to);
   if (nights < 1) throw invalid('RANGE_INVALID', 'to', 'This must be after from.');
-  if (nights > maxNights) throw invalid('RANGE_TOO_LONG', 'to', `The range may have ${maxNights} nights at most.`);
+  if (nights > maxNights)
+    throw invalid('RANGE_TOO_LONG', 'to', `The range may have ${maxNights} nights at most.`);
 }

@@ -37,7 +37,11 @@ export function claimOf(request: FastifyRequest): Claim {
   if (key === undefined || key === '')
     throw invalid('IDEMPOTENCY_KEY_REQUIRED', 'Idempotency-Key', 'This needs the header Idempotency-Key.');
   if (typeof key !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(key))
-    throw invalid('IDEMPOTENCY_KEY_INVALID', 'Idempotency-Key', 'The key must be 1 to 200 visible ASCII characters.');
+    throw invalid(
+      'IDEMPOTENCY_KEY_INVALID',
+      'Idempotency-Key',
+      'The key must be 1 to 200 visible ASCII characters.',
+    );
   const path = request.url.split('?', 1)[0]!.replace(/\/$/, '');
   return {
     principal: ctxOf(request).actor.subject,
@@ -46,7 +50,9 @@ export function claimOf(request: FastifyRequest): Claim {
   };
 }
 
-const claimParam = createParamDecorator((_: unknown, context: ExecutionContext) => claimOf(requestOf(context)));
+const claimParam = createParamDecorator((_: unknown, context: ExecutionContext) =>
+  claimOf(requestOf(context)),
+);
 
 /** The claim of a mutation on its key: `@IdempotencyKey() claim: Claim`. Every mutation takes one. */
 export const IdempotencyKey = (): ParameterDecorator =>
@@ -68,7 +74,8 @@ function versionOf(request: FastifyRequest): number | null {
   const header = request.headers['if-match'];
   if (header === undefined) return null;
   const match = /^"([1-9]\d{0,8})"$/.exec(header);
-  if (!match) throw invalid('IF_MATCH_INVALID', 'If-Match', 'If-Match must be one ETag as it was given: "3".');
+  if (!match)
+    throw invalid('IF_MATCH_INVALID', 'If-Match', 'If-Match must be one ETag as it was given: "3".');
   return Number(match[1]);
 }
 
@@ -76,7 +83,11 @@ function versionOf(request: FastifyRequest): number | null {
 function requiredVersionOf(request: FastifyRequest): number {
   const version = versionOf(request);
   if (version === null)
-    throw new DomainError('PRECONDITION_REQUIRED', 'VALIDATION', 'This needs the header If-Match with the ETag.');
+    throw new DomainError(
+      'PRECONDITION_REQUIRED',
+      'VALIDATION',
+      'This needs the header If-Match with the ETag.',
+    );
   return version;
 }
 
@@ -104,7 +115,9 @@ export const OptionalIfMatch = (): ParameterDecorator => documented(ifMatchParam
  */
 export function requireVersion(actual: number, expected: number | null): void {
   if (expected !== null && expected !== actual)
-    throw new DomainError('VERSION_STALE', 'CONFLICT', 'It was changed since; read it again.', { version: actual });
+    throw new DomainError('VERSION_STALE', 'CONFLICT', 'It was changed since; read it again.', {
+      version: actual,
+    });
 }
 
 /** An id of the path, checked: `@PathId('propertyId') propertyId: string`; malformed is 400 ID_INVALID. */

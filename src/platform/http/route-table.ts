@@ -13,7 +13,8 @@ export class RouteTable {
     const path = segmentsOf(url.split('?', 1)[0]!);
     const found = this.routes.filter(
       ({ segments }) =>
-        segments.length === path.length && segments.every((part, i) => part.startsWith(':') || part === path[i]),
+        segments.length === path.length &&
+        segments.every((part, i) => part.startsWith(':') || part === path[i]),
     );
     return [...new Set(found.map(({ method }) => method))].sort();
   }

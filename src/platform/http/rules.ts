@@ -56,7 +56,8 @@ export const textRule = ({ min = 1, max, pattern, check, code, hint, multiline }
     if (value.length > max) return fault('TEXT_TOO_LONG', `This may have ${max} characters at most.`);
     if (!isCleanText(multiline ? value.replaceAll('\n', '') : value))
       return fault('TEXT_INVALID', 'This holds control characters or broken Unicode.');
-    if (value.trim().length < min) return fault('TEXT_TOO_SHORT', `This must have ${min} characters at least.`);
+    if (value.trim().length < min)
+      return fault('TEXT_TOO_SHORT', `This must have ${min} characters at least.`);
     if ((pattern && !pattern.test(value)) || (check && !check(value)))
       return fault(code ?? 'FORMAT_INVALID', hint ?? 'This has not the form that is wanted.');
     return null;
@@ -106,6 +107,8 @@ export const enumRule = (allowed: readonly string[]): Rule => ({
   schema: { type: 'string', enum: [...allowed] },
   check(value) {
     if (typeof value !== 'string') return wrongType('a text');
-    return allowed.includes(value) ? null : fault('ENUM_INVALID', `This must be one of ${allowed.join(', ')}.`);
+    return allowed.includes(value)
+      ? null
+      : fault('ENUM_INVALID', `This must be one of ${allowed.join(', ')}.`);
   },
 });

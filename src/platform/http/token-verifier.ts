@@ -48,7 +48,8 @@ export class TokenVerifier {
     }
     const known = this.recall(token);
     if (known) return known;
-    if (!keys || token.length > MAX_TOKEN_LENGTH) throw unauthorised('TOKEN_INVALID', 'The token is not valid.');
+    if (!keys || token.length > MAX_TOKEN_LENGTH)
+      throw unauthorised('TOKEN_INVALID', 'The token is not valid.');
     const payload = await jwtVerify(token, keys, {
       algorithms: TOKEN_ALGORITHMS,
       issuer: TOKEN_ISSUER,
@@ -57,7 +58,8 @@ export class TokenVerifier {
     }).then(
       (result) => result.payload,
       (error: unknown) => {
-        if (error instanceof errors.JWTExpired) throw unauthorised('TOKEN_EXPIRED', 'The token has expired.', error);
+        if (error instanceof errors.JWTExpired)
+          throw unauthorised('TOKEN_EXPIRED', 'The token has expired.', error);
         throw unauthorised('TOKEN_INVALID', 'The token is not valid.', error);
       },
     );
@@ -97,5 +99,5 @@ function principalOf(payload: JWTPayload): Principal {
     Array.isArray(permissions) &&
     permissions.every((permission) => typeof permission === 'string');
   if (!sound) throw unauthorised('TOKEN_INVALID', 'The token is not valid.');
-  return { tenantId: tenantId(tenant), subject: sub, permissions: new Set(permissions as string[]) };
+  return { tenantId: tenantId(tenant), subject: sub, permissions: new Set(permissions) };
 }

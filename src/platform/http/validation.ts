@@ -31,13 +31,21 @@ export class InputPipe implements PipeTransform {
 }
 
 /** As the pipe, for input that comes another way. */
-export function checkInput<T extends object>(dto: new () => T, value: unknown, part: 'body' | 'query' = 'body'): T {
+export function checkInput<T extends object>(
+  dto: new () => T,
+  value: unknown,
+  part: 'body' | 'query' = 'body',
+): T {
   const given = value ?? (value === undefined ? {} : null);
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw invalid('TYPE_INVALID', '', `The ${part} must be an object.`);
   // A body was looked at by the parser already, before anything else touched it.
   if (part === 'query') refuseHostileShape(given);
-  const input = plainToInstance(dto, { ...given }, { exposeDefaultValues: true, enableImplicitConversion: false });
+  const input = plainToInstance(
+    dto,
+    { ...given },
+    { exposeDefaultValues: true, enableImplicitConversion: false },
+  );
   const errors = validateSync(input, {
     whitelist: true,
     forbidNonWhitelisted: true,
@@ -66,8 +74,10 @@ function collect(errors: readonly ValidationError[], parent: string, into: Field
 function faultOf(constraints: Record<string, string>): PlacedFault | null {
   const own = constraints[FIELD_CONSTRAINT];
   if (own !== undefined) return JSON.parse(own) as PlacedFault;
-  if ('whitelistValidation' in constraints) return { code: 'UNKNOWN_FIELD', message: 'There is no such field.' };
-  if (Object.keys(constraints).length > 0) return { code: 'TYPE_INVALID', message: 'This has the wrong type.' };
+  if ('whitelistValidation' in constraints)
+    return { code: 'UNKNOWN_FIELD', message: 'There is no such field.' };
+  if (Object.keys(constraints).length > 0)
+    return { code: 'TYPE_INVALID', message: 'This has the wrong type.' };
   return null;
 }
 

@@ -22,8 +22,17 @@ export function isoDate(value: string): IsoDate {
 /** Days since 1970-01-01. */
 export const dayNumber = (date: IsoDate): number => Date.parse(date) / DAY_MS;
 
-/** The date of a day number. */
-export const dateOfDay = (day: number): IsoDate => new Date(day * DAY_MS).toISOString().slice(0, 10) as IsoDate;
+const DATES = new Map<number, IsoDate>();
+
+/** The date of a day number, 1900 to 2999. Kept once made: a hotel's nights are few, and each booking names several. */
+export function dateOfDay(day: number): IsoDate {
+  let date = DATES.get(day);
+  if (date === undefined) {
+    date = isoDate(new Date(day * DAY_MS).toISOString().slice(0, 10));
+    DATES.set(day, date);
+  }
+  return date;
+}
 
 /** `date` moved by `days`, which may be negative. */
 export const addDays = (date: IsoDate, days: number): IsoDate => dateOfDay(dayNumber(date) + days);

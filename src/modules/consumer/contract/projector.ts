@@ -16,7 +16,8 @@ export class Projectors {
   private readonly list: Projector[] = [];
 
   register(projector: Projector): void {
-    if (this.list.some(({ name }) => name === projector.name)) throw new Error(`two projectors are named ${projector.name}`);
+    if (this.list.some(({ name }) => name === projector.name))
+      throw new Error(`two projectors are named ${projector.name}`);
     this.list.push(projector);
   }
 

@@ -46,10 +46,16 @@ export class DeadLetterPublisher {
     return letters.length === BATCH;
   }
 
-  private async append(letters: readonly DeadLetter[], partitionOf: (letter: DeadLetter) => number): Promise<void> {
+  private async append(
+    letters: readonly DeadLetter[],
+    partitionOf: (letter: DeadLetter) => number,
+  ): Promise<void> {
     const { dlqTopic } = this.options;
     try {
-      await this.log.append(dlqTopic, letters.map((letter) => deadLetterRecord(letter, partitionOf(letter), true)));
+      await this.log.append(
+        dlqTopic,
+        letters.map((letter) => deadLetterRecord(letter, partitionOf(letter), true)),
+      );
     } catch (error) {
       if (!(error instanceof RecordRefusedError)) throw error;
       // An event near the size limit no longer fits with its cause beside it: the table keeps it, the topic names it.
@@ -70,7 +76,8 @@ export class DeadLetterPublisher {
 
 /** The record of a dead letter: the original event with `retryCount`, `attemptedAt`, `failureCause` and where it came from. */
 export function deadLetterRecord(letter: DeadLetter, partition: number, whole: boolean): LogRecord {
-  const { topic, logOffset, status, retryCount, attemptedAt, failureCode, failureCause, deadLetterId } = letter;
+  const { topic, logOffset, status, retryCount, attemptedAt, failureCode, failureCause, deadLetterId } =
+    letter;
   const value = {
     ...(whole ? originalOf(letter.recordValue) : { truncated: true, ...identityOf(letter) }),
     deadLetterId,
@@ -111,7 +118,8 @@ function originalOf(value: Buffer | null): Record<string, unknown> {
   if (value === null) return { originalBase64: null };
   try {
     const parsed: unknown = JSON.parse(value.toString('utf8'));
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as Record<string, unknown>;
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
+      return parsed as Record<string, unknown>;
   } catch {
     // Falls through: kept as bytes.
   }

@@ -1,24 +1,41 @@
-import type { ReadRecord } from '../../../platform/event-log/event-log.js';
 import { isIsoDate } from '../../../platform/kernel/dates.js';
 import { isUuid } from '../../../platform/kernel/ids.js';
-import type { EventEnvelope } from '../../outbox/contract/events.js';
-import { contractFault } from './event-types.js';
-import { describeFailure, type FailureCode } from './failures.js';
+import { contractFault, type KnownAggregate } from './event-types.js';
+import type { Identity, IncomingRecord } from './incoming.js';
+
+/** Why a record is in the dead letters. Besides these: `SQLSTATE_<code>` and the codes of DomainErrors. */
+export type FailureCode =
+  | 'NOT_JSON'
+  | 'INVALID_ENVELOPE'
+  | 'UNKNOWN_EVENT_TYPE'
+  | 'UNKNOWN_EVENT_VERSION'
+  | 'INVALID_EVENT_DATA'
+  | 'TENANT_MISMATCH'
+  | 'KEY_MISMATCH'
+  | 'KEY_GAP'
+  | 'KEY_PARKED'
+  | 'PROJECTION_FAILED';
+
+/** An event as its envelope tells it, checked. */
+export interface IncomingEvent extends Identity {
+  readonly type: string;
+  readonly version: number;
+  readonly aggregateType: KnownAggregate;
+  readonly correlationId: string;
+  readonly data: Record<string, unknown>;
+}
 
 /** A record that holds an event which may be applied. */
 export interface GoodRecord {
   readonly kind: 'event';
-  readonly record: ReadRecord;
-  readonly event: EventEnvelope;
+  readonly record: IncomingRecord;
+  readonly event: IncomingEvent;
 }
-
-/** What could be learnt of a bad record's event and can be trusted. */
-export type Identity = Pick<EventEnvelope, 'eventId' | 'tenantId' | 'aggregateId' | 'keySeq' | 'occurredAt'>;
 
 /** A record that will never be applied as it is. */
 export interface BadRecord {
   readonly kind: 'bad';
-  readonly record: ReadRecord;
+  readonly record: IncomingRecord;
   readonly code: FailureCode | string;
   readonly cause: string;
   readonly retryCount: number;
@@ -32,7 +49,7 @@ const TIME = /^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$/;
 const MAX_SEQ = 2 ** 31 - 1;
 
 /** Reads a record, whoever wrote it: any bytes at all give an answer, and never a throw. */
-export function decodeRecord(record: ReadRecord): DecodedRecord {
+export function decodeRecord(record: IncomingRecord): DecodedRecord {
   const bad = (code: FailureCode, cause: string, identity: Identity | null = null): BadRecord => ({
     kind: 'bad',
     record,
@@ -42,26 +59,20 @@ export function decodeRecord(record: ReadRecord): DecodedRecord {
     retryCount: 0,
   });
   const value = parse(record.value);
-  if (value === undefined) return bad('NOT_JSON', record.value === null ? 'the record has no value' : 'the value is no JSON');
+  if (value === undefined)
+    return bad('NOT_JSON', record.value === null ? 'the record has no value' : 'the value is no JSON');
   const fault = envelopeFault(value);
   if (fault !== null) return bad('INVALID_ENVELOPE', fault);
-  const event = value as EventEnvelope;
+  const event = value as IncomingEvent;
   // Checked before anything is filed under the tenant that the body names: a foreign event must not park a key of theirs.
-  if (record.headers['ce_tenantid'] !== event.tenantId) return bad('TENANT_MISMATCH', 'header and body name different tenants');
-  if (record.key !== event.aggregateId) return bad('KEY_MISMATCH', "the record's key is not the aggregate's id");
+  if (record.headers['ce_tenantid'] !== event.tenantId)
+    return bad('TENANT_MISMATCH', 'header and body name different tenants');
+  if (record.key !== event.aggregateId)
+    return bad('KEY_MISMATCH', "the record's key is not the aggregate's id");
   const contract = contractFault(event);
   if (contract) return bad(contract.code, contract.cause, event);
   return { kind: 'event', record, event };
 }
-
-/** The same record once it was tried and given up. */
-export const buried = (good: GoodRecord, error: unknown, retryCount: number): BadRecord => ({
-  kind: 'bad',
-  record: good.record,
-  identity: good.event,
-  retryCount,
-  ...describeFailure(error),
-});
 
 function parse(value: Buffer | null): unknown {
   if (value === null) return undefined;
@@ -80,7 +91,8 @@ function envelopeFault(value: unknown): string | null {
   const { keySeq, version, type, aggregateType, occurredAt, data } = envelope;
   if (!isCount(keySeq)) return 'keySeq is no version';
   if (!isCount(version)) return 'version is no version';
-  if (typeof type !== 'string' || typeof aggregateType !== 'string') return 'type or aggregateType is no text';
+  if (typeof type !== 'string' || typeof aggregateType !== 'string')
+    return 'type or aggregateType is no text';
   if (typeof occurredAt !== 'string' || !isTime(occurredAt)) return 'occurredAt is no time in UTC';
   if (typeof data !== 'object' || data === null || Array.isArray(data)) return 'data is no object';
   return null;

@@ -1,11 +1,18 @@
 import { isIsoDate, nightsBetween } from '../../../platform/kernel/dates.js';
 import { isUuid } from '../../../platform/kernel/ids.js';
-import type { AggregateType } from '../../outbox/contract/events.js';
 
 /** Says what is wrong with an event's data, or null. */
 type DataCheck = (data: Record<string, unknown>) => string | null;
 
-const STATUSES = new Set(['HELD', 'CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT', 'CANCELLED', 'NO_SHOW', 'EXPIRED']);
+const STATUSES = new Set([
+  'HELD',
+  'CONFIRMED',
+  'CHECKED_IN',
+  'CHECKED_OUT',
+  'CANCELLED',
+  'NO_SHOW',
+  'EXPIRED',
+]);
 const MAX_NIGHTS = 365;
 
 const isAmounts = (value: unknown): value is number[] =>
@@ -13,9 +20,11 @@ const isAmounts = (value: unknown): value is number[] =>
 
 /** The part of a reservation's state that projections build on; `previous` holds the same. */
 function stateFault(state: Record<string, unknown>, where: string): string | null {
-  if (typeof state['propertyId'] !== 'string' || !isUuid(state['propertyId'])) return `${where}propertyId is no id`;
+  if (typeof state['propertyId'] !== 'string' || !isUuid(state['propertyId']))
+    return `${where}propertyId is no id`;
   if (!STATUSES.has(state['status'] as string)) return `${where}status is unknown`;
-  if (typeof state['arrival'] !== 'string' || !isIsoDate(state['arrival'])) return `${where}arrival is no date`;
+  if (typeof state['arrival'] !== 'string' || !isIsoDate(state['arrival']))
+    return `${where}arrival is no date`;
   if (!isAmounts(state['nightlyMinor'])) return `${where}nightlyMinor is no list of amounts`;
   return null;
 }
@@ -38,14 +47,17 @@ const anyObject: DataCheck = () => null;
  * The aggregates and versions whose events this consumer understands; what isn't named here is dead-lettered, loudly. Within
  * an aggregate the name after the dot is free: all events of one version carry the same data, the state after the event.
  */
-const CONTRACTS: Readonly<Record<AggregateType, ReadonlyMap<number, DataCheck>>> = {
+const CONTRACTS = {
   reservation: new Map([[1, reservationV1]]),
   property: new Map([[1, anyObject]]),
   room_type: new Map([[1, anyObject]]),
   rate_plan: new Map([[1, anyObject]]),
   guest: new Map([[1, anyObject]]),
   tenant: new Map([[1, anyObject]]),
-};
+} satisfies Record<string, ReadonlyMap<number, DataCheck>>;
+
+/** Nouns that events may be about. */
+export type KnownAggregate = keyof typeof CONTRACTS;
 
 /** What is wrong with a type, version or data. */
 export interface ContractFault {
@@ -61,11 +73,20 @@ export function contractFault(event: {
   readonly data: Record<string, unknown>;
 }): ContractFault | null {
   const [aggregate, name, ...rest] = event.type.split('.');
-  const versions = Object.hasOwn(CONTRACTS, aggregate!) ? CONTRACTS[aggregate as AggregateType] : undefined;
-  if (!versions || aggregate !== event.aggregateType || !/^[a-z][a-z_]{1,40}$/.test(name ?? '') || rest.length > 0)
+  const versions = Object.hasOwn(CONTRACTS, aggregate!) ? CONTRACTS[aggregate as KnownAggregate] : undefined;
+  if (
+    !versions ||
+    aggregate !== event.aggregateType ||
+    !/^[a-z][a-z_]{1,40}$/.test(name ?? '') ||
+    rest.length > 0
+  )
     return { code: 'UNKNOWN_EVENT_TYPE', cause: 'no contract for this type' };
   const check = versions.get(event.version);
-  if (!check) return { code: 'UNKNOWN_EVENT_VERSION', cause: `no contract for version ${event.version} of ${event.type}` };
+  if (!check)
+    return {
+      code: 'UNKNOWN_EVENT_VERSION',
+      cause: `no contract for version ${event.version} of ${event.type}`,
+    };
   const cause = check(event.data);
   return cause === null ? null : { code: 'INVALID_EVENT_DATA', cause };
 }

@@ -1,4 +1,5 @@
-import type { BadRecord, DecodedRecord, GoodRecord, Identity } from './decode.js';
+import type { BadRecord, DecodedRecord, GoodRecord } from './decode.js';
+import type { Identity } from './incoming.js';
 
 /** What is known of a key before a batch. */
 export interface KeyState {
@@ -28,7 +29,10 @@ export const keyOf = ({ tenantId, aggregateId }: Pick<Identity, 'tenantId' | 'ag
  * Decides, in the order of the log: what was applied or buried before is a duplicate; the next version of its key is applied;
  * a version that skips one, and everything of a key that has something in the dead letters, is parked. Other keys go on.
  */
-export function planBatch(records: readonly DecodedRecord[], states: ReadonlyMap<string, KeyState>): BatchPlan {
+export function planBatch(
+  records: readonly DecodedRecord[],
+  states: ReadonlyMap<string, KeyState>,
+): BatchPlan {
   const apply: GoodRecord[] = [];
   const duplicates: DecodedRecord[] = [];
   const bury: BuriedRecord[] = [];
@@ -62,7 +66,10 @@ export function planBatch(records: readonly DecodedRecord[], states: ReadonlyMap
   return { apply, duplicates, bury };
 }
 
-function parked({ record, event }: GoodRecord, state: { applied: number; buried: Set<number> }): BuriedRecord {
+function parked(
+  { record, event }: GoodRecord,
+  state: { applied: number; buried: Set<number> },
+): BuriedRecord {
   const behind = state.buried.size > 0;
   return {
     kind: 'bad',

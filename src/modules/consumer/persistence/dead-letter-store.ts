@@ -1,7 +1,7 @@
 import { sql } from '../../../platform/database/sql.js';
 import type { BackgroundTx, BackgroundWork } from '../../../platform/database/unit-of-work.js';
 import { newId, PLATFORM_TENANT_ID } from '../../../platform/kernel/ids.js';
-import { storable } from '../domain/failures.js';
+import { storable } from '../domain/storable.js';
 import type { BuriedRecord } from '../domain/plan-batch.js';
 
 const BURY = sql(

@@ -1,7 +1,7 @@
 import { sql } from '../../../platform/database/sql.js';
 import type { BackgroundTx } from '../../../platform/database/unit-of-work.js';
 import type { EventEnvelope } from '../../outbox/contract/events.js';
-import type { Identity } from '../domain/decode.js';
+import type { Identity } from '../domain/incoming.js';
 import { type KeyState, keyOf } from '../domain/plan-batch.js';
 
 const KEY_STATES = sql(

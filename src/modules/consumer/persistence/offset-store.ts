@@ -1,6 +1,6 @@
 import { sql } from '../../../platform/database/sql.js';
 import type { BackgroundTx, BackgroundWork } from '../../../platform/database/unit-of-work.js';
-import { FencedError } from '../domain/failures.js';
+import { FencedError } from './fenced-error.js';
 
 /** A partition as one consumer holds it: `next` is the offset it has committed up to; whoever claims after it has a higher `epoch`. */
 export interface PartitionClaim {
@@ -39,9 +39,17 @@ export class OffsetStore {
   ) {}
 
   /** Takes the partition: from now on whoever held it before can commit nothing. `fresh`: nothing was ever read of it. */
-  async claim(topic: string, partition: number): Promise<{ readonly claim: PartitionClaim; readonly fresh: boolean }> {
+  async claim(
+    topic: string,
+    partition: number,
+  ): Promise<{ readonly claim: PartitionClaim; readonly fresh: boolean }> {
     const [row] = await this.work.run('consumer.claim_partition', (tx) =>
-      tx.query<{ epoch: number; next: string; fresh: boolean }>(CLAIM, [this.group, topic, partition, this.owner]),
+      tx.query<{ epoch: number; next: string; fresh: boolean }>(CLAIM, [
+        this.group,
+        topic,
+        partition,
+        this.owner,
+      ]),
     );
     return { claim: { topic, partition, epoch: row!.epoch, next: BigInt(row!.next) }, fresh: row!.fresh };
   }
@@ -68,6 +76,8 @@ export class OffsetStore {
       next.toString(),
     ]);
     if (rows.length === 0)
-      throw new FencedError(`${claim.topic}/${claim.partition}: epoch ${claim.epoch} at offset ${claim.next} no longer stands`);
+      throw new FencedError(
+        `${claim.topic}/${claim.partition}: epoch ${claim.epoch} at offset ${claim.next} no longer stands`,
+      );
   }
 }

@@ -33,8 +33,14 @@ export class BatchApplier {
     return plan;
   }
 
-  private async effect(tx: BackgroundTx, claim: PartitionClaim, run: readonly DecodedRecord[]): Promise<BatchPlan> {
-    const identities = run.map((one) => (one.kind === 'event' ? one.event : one.identity)).filter((one) => one !== null);
+  private async effect(
+    tx: BackgroundTx,
+    claim: PartitionClaim,
+    run: readonly DecodedRecord[],
+  ): Promise<BatchPlan> {
+    const identities = run
+      .map((one) => (one.kind === 'event' ? one.event : one.identity))
+      .filter((one) => one !== null);
     const plan = planBatch(run, await readKeyStates(tx, identities));
     const events = plan.apply.map(({ event }) => event);
     if (events.length > 0) for (const projector of this.projectors.all()) await projector.apply(tx, events);

@@ -3,11 +3,12 @@ import type { BatchHandler, RecordBatch } from '../../../platform/event-log/even
 import { metrics } from '../../../platform/observability/metrics.js';
 import type { LoopLog } from '../../../platform/worker/loop.js';
 import type { Projectors } from '../contract/projector.js';
-import { buried, type DecodedRecord, decodeRecord, type GoodRecord } from '../domain/decode.js';
-import { describeFailure, FencedError, kindOf } from '../domain/failures.js';
-import { GaveUpError, processWithRetry } from '../domain/retry.js';
+import { type DecodedRecord, decodeRecord, type GoodRecord } from '../domain/decode.js';
+import { FencedError } from '../persistence/fenced-error.js';
 import { OffsetStore, type PartitionClaim } from '../persistence/offset-store.js';
 import { BatchApplier } from './batch-applier.js';
+import { buried, describeFailure, kindOf } from './failures.js';
+import { GaveUpError, processWithRetry } from './retry.js';
 
 /** Configuration of a consumer; each names the environment variable it comes from. */
 export interface ProcessorOptions {
@@ -46,7 +47,9 @@ export class EventProcessor implements BatchHandler {
 
   /** The partitions of `topic` that this consumer holds. */
   partitions(topic: string): number[] {
-    return [...this.claims.values()].filter((claim) => claim.topic === topic).map(({ partition }) => partition);
+    return [...this.claims.values()]
+      .filter((claim) => claim.topic === topic)
+      .map(({ partition }) => partition);
   }
 
   /** Calls `listener` after each transaction that wrote dead letters. */
@@ -76,7 +79,7 @@ export class EventProcessor implements BatchHandler {
       if (run.length > 0) await this.work(batch, claim, run);
       this.lastError = null;
     } catch (error) {
-      return await this.interrupted(error, claim);
+      return this.interrupted(error, claim);
     }
     observed();
     metrics.lag.set({ partition: String(batch.partition) }, Number(batch.highWatermark - claim.next));
@@ -93,7 +96,11 @@ export class EventProcessor implements BatchHandler {
     return batch.records.filter(({ offset }) => anew || offset >= claim.next).map(decodeRecord);
   }
 
-  private async work(batch: RecordBatch, claim: PartitionClaim, run: readonly DecodedRecord[]): Promise<void> {
+  private async work(
+    batch: RecordBatch,
+    claim: PartitionClaim,
+    run: readonly DecodedRecord[],
+  ): Promise<void> {
     if (!batch.isLive()) throw new FencedError(`${nameOf(batch)} was taken away`);
     const [only, ...others] = run;
     if (others.length === 0) return this.applyOne(claim, only!);
@@ -126,7 +133,11 @@ export class EventProcessor implements BatchHandler {
     }
   }
 
-  private async bury(claim: PartitionClaim, good: GoodRecord, { cause, retries }: GaveUpError): Promise<void> {
+  private async bury(
+    claim: PartitionClaim,
+    good: GoodRecord,
+    { cause, retries }: GaveUpError,
+  ): Promise<void> {
     await this.applier.apply(claim, [buried(good, cause, retries)]);
     this.log.error(
       `event ${good.event.eventId} (${good.event.type}) went to the dead letters after ${retries} retries: ${describeFailure(cause).cause}`,

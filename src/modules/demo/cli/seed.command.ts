@@ -12,7 +12,11 @@ export class SeedCommand extends CommandRunner {
 
   async run(_: string[], { json }: { json?: boolean }): Promise<void> {
     const seeded = await this.runtime.withApp((app) => app.get(SeedDemo).execute());
-    result(json, { ...DEMO, ...seeded }, `tenant ${DEMO.tenant} ${seeded.tenantId}, property ${DEMO.property} ${seeded.propertyId}`);
+    result(
+      json,
+      { ...DEMO, ...seeded },
+      `tenant ${DEMO.tenant} ${seeded.tenantId}, property ${DEMO.property} ${seeded.propertyId}`,
+    );
   }
 
   @Option({ flags: '--json', description: 'print one JSON object' })

@@ -58,15 +58,27 @@ export class SeedDemo {
     const { propertyId, businessDate, plans } = found;
     for (const { bar, rack, ...roomType } of ROOM_TYPES) {
       const roomTypeId =
-        found.roomTypes[roomType.code] ?? idOf(await this.createRoomType.execute(ctx(), { propertyId, ...roomType }, null));
-      for (const [code, amountMinor] of [['BAR', bar], ['RACK', rack]] as const) {
+        found.roomTypes[roomType.code] ??
+        idOf(await this.createRoomType.execute(ctx(), { propertyId, ...roomType }, null));
+      for (const [code, amountMinor] of [
+        ['BAR', bar],
+        ['RACK', rack],
+      ] as const) {
         const ratePlanId = plans[code]!;
         if (found.priced.includes(`${ratePlanId} ${roomTypeId}`)) continue;
-        const price = { propertyId, ratePlanId, ifVersion: null, roomTypeId, from: businessDate, amountMinor };
+        const price = {
+          propertyId,
+          ratePlanId,
+          ifVersion: null,
+          roomTypeId,
+          from: businessDate,
+          amountMinor,
+        };
         await this.setPrices.execute(ctx(), price, null);
       }
     }
-    if (found.guests === 0) await this.createGuest.execute(ctx(), { firstName: 'Ada', lastName: 'Example' }, null);
+    if (found.guests === 0)
+      await this.createGuest.execute(ctx(), { firstName: 'Ada', lastName: 'Example' }, null);
     return { tenantId, propertyId };
   }
 
@@ -82,7 +94,9 @@ export class SeedDemo {
       permissions: ['platform:tenants'],
       source: 'system',
     });
-    return idOf(await this.createTenant.execute(platform, { code: DEMO.tenant, name: 'Demo' }, null)) as TenantId;
+    return idOf(
+      await this.createTenant.execute(platform, { code: DEMO.tenant, name: 'Demo' }, null),
+    ) as TenantId;
   }
 
   private async find(tenantId: TenantId): Promise<Found | null> {

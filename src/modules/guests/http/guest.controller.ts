@@ -45,7 +45,11 @@ export class GuestController {
   @Get(':guestId')
   @Access('guest:read')
   @ApiAnswer(200, GuestView)
-  async get(@Ctx() ctx: OpContext, @PathId('guestId') guestId: string, @Res() reply: FastifyReply): Promise<void> {
+  async get(
+    @Ctx() ctx: OpContext,
+    @PathId('guestId') guestId: string,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const guest = await this.queries.get(ctx, guestId);
     sendAnswer(reply, answer(200, guest, { etag: guest.version }));
   }

@@ -75,6 +75,11 @@ export class ChangeGuestBody {
 
 /** Query of guests. */
 export class GuestsQuery extends PageQuery {
-  @TextField({ max: 100, optional: true, example: 'alm', description: 'Beginning of a last name or a mail address.' })
+  @TextField({
+    max: 100,
+    optional: true,
+    example: 'alm',
+    description: 'Beginning of a last name or a mail address.',
+  })
   search?: string;
 }

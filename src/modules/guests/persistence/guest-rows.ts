@@ -36,8 +36,8 @@ const SEARCH = sql(
   `SELECT guest_id AS "guestId" FROM guests
     WHERE tenant_id = $1
       AND ($2::text IS NULL
-        OR (lower(last_name) ~>=~ lower($2) AND lower(last_name) ~<~ lower($2) || chr(1114111))
-        OR (lower(email) ~>=~ lower($2) AND lower(email) ~<~ lower($2) || chr(1114111)))
+        OR (lower(last_name) ~>=~ lower($2) AND lower(last_name) ~<~ (lower($2) || chr(1114111)))
+        OR (lower(email) ~>=~ lower($2) AND lower(email) ~<~ (lower($2) || chr(1114111))))
       AND ($3::uuid IS NULL OR (lower(last_name), guest_id) >
         (SELECT lower(c.last_name), c.guest_id FROM guests c WHERE c.tenant_id = $1 AND c.guest_id = $3))
     ORDER BY lower(last_name), guest_id LIMIT $4`,

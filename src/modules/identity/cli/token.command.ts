@@ -25,7 +25,8 @@ export class TokenIssueCommand extends CommandRunner {
 
   async run(_: string[], { tenant, role, subject, ttl, json }: IssueOptions): Promise<void> {
     const token = await this.runtime.withApp(async (app) => {
-      const tenantId = role === 'platform' ? PLATFORM_TENANT_ID : (await tenantByCode(app.get(UnitOfWork), tenant)).tenantId;
+      const tenantId =
+        role === 'platform' ? PLATFORM_TENANT_ID : (await tenantByCode(app.get(UnitOfWork), tenant)).tenantId;
       const permissions = ROLE_PERMISSIONS[role];
       return app.get(TokenIssuer).issueToken({ tenantId, subject, permissions, ttlSeconds: ttl });
     });
@@ -37,17 +38,30 @@ export class TokenIssueCommand extends CommandRunner {
     return code;
   }
 
-  @Option({ flags: '--role <role>', description: 'what it permits', choices: [...ROLES], defaultValue: 'manager' })
+  @Option({
+    flags: '--role <role>',
+    description: 'what it permits',
+    choices: [...ROLES],
+    defaultValue: 'manager',
+  })
   role(role: string): string {
     return role;
   }
 
-  @Option({ flags: '--subject <name>', description: 'who acts with it, as the audit will say', defaultValue: 'cli' })
+  @Option({
+    flags: '--subject <name>',
+    description: 'who acts with it, as the audit will say',
+    defaultValue: 'cli',
+  })
   subject(subject: string): string {
     return subject;
   }
 
-  @Option({ flags: '--ttl <time>', description: 'how long it is valid: 90s, 15m, 8h, 30d', defaultValue: 28_800 })
+  @Option({
+    flags: '--ttl <time>',
+    description: 'how long it is valid: 90s, 15m, 8h, 30d',
+    defaultValue: 28_800,
+  })
   ttl(text: string): number {
     return durationOption(text);
   }

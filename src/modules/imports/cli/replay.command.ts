@@ -54,11 +54,15 @@ function progressBar(): ReplayProgress & { stop(): void } {
 }
 
 const csvOf = (rows: readonly RefusedRow[]): string =>
-  ['row,code,reason', ...rows.map(({ row, code, reason }) => `${row},${code},"${reason.replaceAll('"', '""')}"`), ''].join('\n');
+  [
+    'row,code,reason',
+    ...rows.map(({ row, code, reason }) => `${row},${code},"${reason.replaceAll('"', '""')}"`),
+    '',
+  ].join('\n');
 
 const forPeople = (summary: ReplaySummary): string =>
   table(
-    Object.entries(summary).map(([what, count]) => ({
+    Object.entries<number>({ ...summary }).map(([what, count]) => ({
       what: what.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`),
       count: what === 'revenueMinor' ? `${(count / 100).toFixed(2)} EUR` : count,
     })),
@@ -77,20 +81,28 @@ export class ReplayHotelBookingsCommand extends CommandRunner {
 
   async run([path]: string[], options: ReplayOptions): Promise<void> {
     const file = await readBookings(resolve(path!)).catch((error: unknown) => {
-      if (error instanceof BrokenFileError) throw new CliError(`${path}: ${error.message}; nothing of this run was imported`, EXIT.brokenInput, { cause: error });
+      if (error instanceof BrokenFileError)
+        throw new CliError(`${path}: ${error.message}; nothing of this run was imported`, EXIT.brokenInput, {
+          cause: error,
+        });
       throw error;
     });
     const bar = progressBar();
     const work = this.runtime.withApp(
       async (app) => {
-        const ctx = operatorContext((await tenantByCode(app.get(UnitOfWork), options.tenant)).tenantId, 'import');
+        const ctx = operatorContext(
+          (await tenantByCode(app.get(UnitOfWork), options.tenant)).tenantId,
+          'import',
+        );
         const input = { file, propertyCode: options.property, rooms: options.rooms };
         return app.get(ReplayHotelBookings).execute(ctx, input, bar);
       },
       { worker: true },
     );
     const { summary, refused } = await work.finally(() => bar.stop());
-    const csv = resolve(options.refused ?? join(this.runtime.config.home, 'replays', `${options.property}-refused.csv`));
+    const csv = resolve(
+      options.refused ?? join(this.runtime.config.home, 'replays', `${options.property}-refused.csv`),
+    );
     await mkdir(dirname(csv), { recursive: true });
     await writeFile(csv, csvOf(refused));
     note(`${refused.length} refused rows: ${csv}`);
@@ -102,7 +114,11 @@ export class ReplayHotelBookingsCommand extends CommandRunner {
     return code;
   }
 
-  @Option({ flags: '--property <code>', description: 'property; created when it is not there', required: true })
+  @Option({
+    flags: '--property <code>',
+    description: 'property; created when it is not there',
+    required: true,
+  })
   property(code: string): string {
     return code;
   }
@@ -112,7 +128,10 @@ export class ReplayHotelBookingsCommand extends CommandRunner {
     return wholeNumber(1, 100_000)(text);
   }
 
-  @Option({ flags: '--refused <file>', description: 'where refused rows go; <TARTWARE_HOME>/replays/<property>-refused.csv' })
+  @Option({
+    flags: '--refused <file>',
+    description: 'where refused rows go; <TARTWARE_HOME>/replays/<property>-refused.csv',
+  })
   refused(path: string): string {
     return path;
   }

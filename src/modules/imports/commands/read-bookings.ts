@@ -20,7 +20,9 @@ async function textOf(bytes: Buffer): Promise<string> {
   try {
     return (await unzip(bytes)).toString('utf8');
   } catch (error) {
-    throw new BrokenFileError('the gzip is cut or damaged: it can not be read to its end', null, null, { cause: error });
+    throw new BrokenFileError('the gzip is cut or damaged: it can not be read to its end', null, null, {
+      cause: error,
+    });
   }
 }
 

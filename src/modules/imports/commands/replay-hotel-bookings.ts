@@ -91,7 +91,13 @@ export class ReplayHotelBookings {
     const { bookings, sha256 } = input.file;
     const calendar = new Calendar(bookings);
     const place = await this.house.prepare(ctx, input.propertyCode, input.rooms, calendar.firstDay);
-    const importId = await this.openImport(ctx, place.propertyId, sha256, place.businessDate, calendar.firstDay);
+    const importId = await this.openImport(
+      ctx,
+      place.propertyId,
+      sha256,
+      place.businessDate,
+      calendar.firstDay,
+    );
     const rows = await this.ledger(ctx, importId);
     const scope: ReplayScope = { ctx, importId, ...place };
     const walk = new ReplayWalk(this.desk, scope, calendar, rows, (commands) => progress.done(commands));
@@ -122,12 +128,21 @@ export class ReplayHotelBookings {
     firstDay: IsoDate,
   ): Promise<string> {
     return this.uow.run(ctx, 'imports.open', async (tx) => {
-      const [found] = await tx.query<{ importId: string; fileSha256: string }>(FIND_IMPORT, [ctx.tenantId, propertyId]);
+      const [found] = await tx.query<{ importId: string; fileSha256: string }>(FIND_IMPORT, [
+        ctx.tenantId,
+        propertyId,
+      ]);
       if (found && found.fileSha256 !== sha256)
-        throw conflict('IMPORT_FILE_CHANGED', 'Another file was replayed into this property; use the same, or another property.');
+        throw conflict(
+          'IMPORT_FILE_CHANGED',
+          'Another file was replayed into this property; use the same, or another property.',
+        );
       if (found) return found.importId;
       if (businessDate > firstDay)
-        throw conflict('BUSINESS_DATE_PAST', `The property's business date is ${businessDate}, and the file begins on ${firstDay}.`);
+        throw conflict(
+          'BUSINESS_DATE_PAST',
+          `The property's business date is ${businessDate}, and the file begins on ${firstDay}.`,
+        );
       const importId = newId();
       await tx.query(CREATE_IMPORT, [ctx.tenantId, importId, propertyId, sha256]);
       return importId;
@@ -150,13 +165,15 @@ export class ReplayHotelBookings {
 
   private async untilApplied(ctx: OpContext, importId: string, progress: ReplayProgress): Promise<Applied> {
     let last = await this.look(ctx, importId);
-    for (let since = performance.now(); last.pending > 0; ) {
+    for (let since = performance.now(); last.pending > 0;) {
       progress.waiting(last.pending);
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
       const now = await this.look(ctx, importId);
       if (now.pending < last.pending) since = performance.now();
       else if (performance.now() - since > PATIENCE_MS)
-        throw new ReplayError(`${now.pending} commands are accepted and not applied, and the consumer stands still`);
+        throw new ReplayError(
+          `${now.pending} commands are accepted and not applied, and the consumer stands still`,
+        );
       last = now;
     }
     return last;
@@ -166,7 +183,8 @@ export class ReplayHotelBookings {
     const [row] = await this.uow.run(ctx, 'imports.compare', (tx) =>
       tx.query<{ count: number }>(READ_MODEL_DIFFERENCES, [ctx.tenantId, propertyId]),
     );
-    if (row!.count > 0) throw new ReplayError(`the occupancy read model differs from a recount in ${row!.count} nights`);
+    if (row!.count > 0)
+      throw new ReplayError(`the occupancy read model differs from a recount in ${row!.count} nights`);
   }
 
   private async sumUp(
@@ -180,7 +198,10 @@ export class ReplayHotelBookings {
       .map(([row, { code, reason }]) => ({ row, code: code!, reason: reason ?? '' }))
       .sort((a, b) => a.row - b.row);
     const sums = await this.uow.run(ctx, 'imports.sum_up', async (tx) => {
-      type Sums = Pick<ReplaySummary, 'accepted' | 'checkedOut' | 'cancelled' | 'noShow' | 'roomNights' | 'revenueMinor'>;
+      type Sums = Pick<
+        ReplaySummary,
+        'accepted' | 'checkedOut' | 'cancelled' | 'noShow' | 'roomNights' | 'revenueMinor'
+      >;
       const [sum] = await tx.query<Sums>(SUM_UP, [ctx.tenantId, importId]);
       const [dead] = await tx.query<{ count: number }>(DEAD_LETTERS, [ctx.tenantId]);
       return { ...sum!, deadLettered: dead!.count };

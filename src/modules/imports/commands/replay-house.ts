@@ -43,30 +43,54 @@ export class ReplayHouse {
    */
   async prepare(ctx: OpContext, code: string, rooms: number, firstDay: IsoDate): Promise<ReplayPlace> {
     const request = (): OpContext => ({ ...ctx, correlationId: newId(), receivedAt: new Date() });
-    let property = await this.one<{ propertyId: string; businessDate: IsoDate }>(ctx, PROPERTY_BY_CODE, [code]);
+    let property = await this.one<{ propertyId: string; businessDate: IsoDate }>(ctx, PROPERTY_BY_CODE, [
+      code,
+    ]);
     if (!property) {
-      const input = { code, name: `Replay ${code}`, timeZone: 'Europe/Lisbon', currency: 'EUR', businessDate: firstDay };
+      const input = {
+        code,
+        name: `Replay ${code}`,
+        timeZone: 'Europe/Lisbon',
+        currency: 'EUR',
+        businessDate: firstDay,
+      };
       const propertyId = idOf(await this.createProperty.execute(request(), input, null));
       property = { propertyId, businessDate: firstDay };
     }
     const { propertyId } = property;
-    let roomType = await this.one<{ roomTypeId: string; rooms: number }>(ctx, ROOM_TYPE_BY_CODE, [propertyId, ROOM_TYPE]);
+    let roomType = await this.one<{ roomTypeId: string; rooms: number }>(ctx, ROOM_TYPE_BY_CODE, [
+      propertyId,
+      ROOM_TYPE,
+    ]);
     if (!roomType) {
-      const input = { propertyId, code: ROOM_TYPE, name: 'Room', baseOccupancy: 2, maxOccupancy: MAX_OCCUPANCY, rooms };
+      const input = {
+        propertyId,
+        code: ROOM_TYPE,
+        name: 'Room',
+        baseOccupancy: 2,
+        maxOccupancy: MAX_OCCUPANCY,
+        rooms,
+      };
       roomType = { roomTypeId: idOf(await this.createRoomType.execute(request(), input, null)), rooms };
     }
     if (roomType.rooms !== rooms)
       throw conflict('ROOMS_DIFFER', `The property has ${roomType.rooms} rooms of this type, not ${rooms}.`);
     const plan = await this.one<{ ratePlanId: string }>(ctx, BAR_PLAN, [propertyId]);
     if (!plan) throw conflict('RATE_PLAN_MISSING', 'The property has no rate plan BAR.');
-    const guest =
-      (await this.one<{ guestId: string }>(ctx, IMPORT_GUEST, [GUEST])) ??
-      { guestId: idOf(await this.createGuest.execute(request(), { lastName: GUEST }, null)) };
+    const guest = (await this.one<{ guestId: string }>(ctx, IMPORT_GUEST, [GUEST])) ?? {
+      guestId: idOf(await this.createGuest.execute(request(), { lastName: GUEST }, null)),
+    };
     return { ...property, roomTypeId: roomType.roomTypeId, ...plan, ...guest };
   }
 
-  private async one<T extends object>(ctx: OpContext, statement: Sql, values: readonly unknown[]): Promise<T | undefined> {
-    const [row] = await this.uow.run(ctx, statement.name, (tx) => tx.query<T>(statement, [ctx.tenantId, ...values]));
+  private async one<T extends object>(
+    ctx: OpContext,
+    statement: Sql,
+    values: readonly unknown[],
+  ): Promise<T | undefined> {
+    const [row] = await this.uow.run(ctx, statement.name, (tx) =>
+      tx.query<T>(statement, [ctx.tenantId, ...values]),
+    );
     return row;
   }
 }

@@ -97,8 +97,17 @@ export class ReplayWalk {
 
   private endings(bookings: readonly HotelBooking[]): Step[] {
     return [
-      ...this.moves(bookings.filter(({ status }) => status === 'Canceled'), 'CONFIRMED', 'cancel', 'cancelled in the imported file'),
-      ...this.moves(bookings.filter(({ status }) => status === 'No-Show'), 'CONFIRMED', 'no-show'),
+      ...this.moves(
+        bookings.filter(({ status }) => status === 'Canceled'),
+        'CONFIRMED',
+        'cancel',
+        'cancelled in the imported file',
+      ),
+      ...this.moves(
+        bookings.filter(({ status }) => status === 'No-Show'),
+        'CONFIRMED',
+        'no-show',
+      ),
     ].sort((a, b) => a.booking.row - b.booking.row);
   }
 
@@ -124,7 +133,10 @@ export class ReplayWalk {
   private async run(steps: readonly Step[]): Promise<void> {
     for (let i = 0; i < steps.length; i += MAX_LIST) {
       const list = steps.slice(i, i + MAX_LIST);
-      const outcomes = await this.desk.submitList(this.scope.ctx.tenantId, list.map(({ job }) => job));
+      const outcomes = await this.desk.submitList(
+        this.scope.ctx.tenantId,
+        list.map(({ job }) => job),
+      );
       list.forEach((step, k) => this.note(step, outcomes[k]!));
       this.commands += list.length;
       this.onProgress(list.length);
@@ -134,8 +146,15 @@ export class ReplayWalk {
   private note({ booking, job: { command } }: Step, outcome: { readonly body: string } | DomainError): void {
     if (outcome instanceof DomainError) {
       if (command.kind !== 'create')
-        throw new ReplayError(`row ${booking.row}: ${command.kind} was refused: ${outcome.code}: ${outcome.message}`);
-      this.rows.set(booking.row, { reservationId: null, status: null, code: outcome.code, reason: outcome.message });
+        throw new ReplayError(
+          `row ${booking.row}: ${command.kind} was refused: ${outcome.code}: ${outcome.message}`,
+        );
+      this.rows.set(booking.row, {
+        reservationId: null,
+        status: null,
+        code: outcome.code,
+        reason: outcome.message,
+      });
       return;
     }
     const { data } = JSON.parse(outcome.body) as { data: { id: string; status: string } };

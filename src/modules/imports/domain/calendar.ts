@@ -38,7 +38,9 @@ export class Calendar {
       ({ departure }) => departure,
     );
     this.arrivals = Map.groupBy(stays, ({ arrival }) => arrival);
-    const days = [this.bookings, this.ends, this.departures, this.arrivals].flatMap((map) => [...map.keys()]).sort();
+    const days = [this.bookings, this.ends, this.departures, this.arrivals]
+      .flatMap((map) => [...map.keys()])
+      .sort();
     this.firstDay = [...this.bookings.keys()].sort()[0]!;
     this.lastDay = days.at(-1)!;
   }

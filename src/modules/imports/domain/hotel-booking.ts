@@ -78,7 +78,11 @@ class Row {
 
   fail(column: Column, wanted: string): never {
     const value = JSON.stringify((this.values[column] ?? '').slice(0, 40));
-    throw new BrokenFileError(`row ${this.number}, column ${column}: ${value} is not ${wanted}`, this.number, column);
+    throw new BrokenFileError(
+      `row ${this.number}, column ${column}: ${value} is not ${wanted}`,
+      this.number,
+      column,
+    );
   }
 
   text(column: Column): string {
@@ -114,7 +118,8 @@ function arrivalOf(row: Row): IsoDate {
   const day = row.count('arrival_date_day_of_month', 31);
   const year = row.count('arrival_date_year', 2999);
   const text = `${year}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`;
-  if (!isIsoDate(text)) row.fail('arrival_date_day_of_month', `a day of ${row.text('arrival_date_month')} ${year}`);
+  if (!isIsoDate(text))
+    row.fail('arrival_date_day_of_month', `a day of ${row.text('arrival_date_month')} ${year}`);
   return text;
 }
 

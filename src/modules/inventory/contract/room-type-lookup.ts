@@ -11,4 +11,5 @@ export interface RoomType {
 }
 
 /** @throws DomainError ROOM_TYPE_NOT_FOUND (404), for an unknown id and one of another property or tenant alike */
-export const roomTypeById: (tx: Tx, propertyId: string, roomTypeId: string) => Promise<RoomType> = findRoomType;
+export const roomTypeById: (tx: Tx, propertyId: string, roomTypeId: string) => Promise<RoomType> =
+  findRoomType;

@@ -10,7 +10,11 @@ export const MAX_RANGE_NIGHTS = 366;
 /** @throws DomainError OCCUPANCY_INVALID (400) unless 1 ≤ base ≤ max */
 export function requireOccupancy(base: number, max: number): void {
   if (base > max)
-    throw invalid('OCCUPANCY_INVALID', 'baseOccupancy', 'The base occupancy must not exceed the maximum occupancy.');
+    throw invalid(
+      'OCCUPANCY_INVALID',
+      'baseOccupancy',
+      'The base occupancy must not exceed the maximum occupancy.',
+    );
 }
 
 /** 409 that names the first night on which more rooms are sold than there would be. */
@@ -20,5 +24,8 @@ export const roomsBelowSold = (night: IsoDate, sold: number): DomainError =>
 /** @throws DomainError OUTSIDE_HORIZON (409) unless the nights `[from, to)` lie within `[first, end)` */
 export function requireWithinHorizon(from: IsoDate, to: IsoDate, first: IsoDate, end: IsoDate): void {
   if (from < first || to > end)
-    throw conflict('OUTSIDE_HORIZON', `Nights can be changed from ${first} to before ${end}.`, { from: first, to: end });
+    throw conflict('OUTSIDE_HORIZON', `Nights can be changed from ${first} to before ${end}.`, {
+      from: first,
+      to: end,
+    });
 }

@@ -3,7 +3,13 @@ import type { IsoDate } from '../../../platform/kernel/dates.js';
 import { CODE_PATTERN } from '../../properties/contract/codes.js';
 import { MAX_ROOMS } from '../domain/room-type-rules.js';
 
-const code = { max: 20, pattern: CODE_PATTERN, code: 'CODE_INVALID', hint: 'A to Z, 0 to 9, - and _.', example: 'DBL' };
+const code = {
+  max: 20,
+  pattern: CODE_PATTERN,
+  code: 'CODE_INVALID',
+  hint: 'A to Z, 0 to 9, - and _.',
+  example: 'DBL',
+};
 const name = { max: 200, example: 'Double room' };
 const persons = { min: 1, max: 99, example: 2 };
 const rooms = { min: 0, max: MAX_ROOMS, example: 20 };
@@ -40,7 +46,11 @@ export class ChangeRoomTypeBody {
   @IntField({ ...persons, optional: true })
   maxOccupancy?: number;
 
-  @IntField({ ...rooms, optional: true, description: 'Nights that have another number than the old one keep it.' })
+  @IntField({
+    ...rooms,
+    optional: true,
+    description: 'Nights that have another number than the old one keep it.',
+  })
   rooms?: number;
 }
 

@@ -52,7 +52,8 @@ export function whatNext(state: LifecycleState, hindrance: Hindrance | null): st
       return 'It waits behind an earlier event of the same key: an operator replays or skips that one.';
     return 'Nothing by itself: an operator looks at the cause, then replays or skips it.';
   }
-  if (hindrance?.status === 'FAILED') return `The event log refused it; the relay tries again at ${hindrance.nextAttemptAt}.`;
+  if (hindrance?.status === 'FAILED')
+    return `The event log refused it; the relay tries again at ${hindrance.nextAttemptAt}.`;
   if (hindrance?.status === 'PARKED' || hindrance?.status === 'DLQ')
     return 'It waits behind an event of the same key that the relay holds: an operator releases that one.';
   if (state === 'CONSUMED') return 'Its effect is committed.';

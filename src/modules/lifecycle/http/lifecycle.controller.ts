@@ -6,7 +6,11 @@ import { ApiAnswer } from '../../../platform/http/openapi.js';
 import { decodeCursor, pageOf, PageQuery, type Page } from '../../../platform/http/pagination.js';
 import { Ctx, PathId } from '../../../platform/http/request.js';
 import { invalid } from '../../../platform/kernel/errors.js';
-import { type EventLifecycle, LifecycleQueries, type ReservationLifecycle } from '../queries/lifecycle-queries.js';
+import {
+  type EventLifecycle,
+  LifecycleQueries,
+  type ReservationLifecycle,
+} from '../queries/lifecycle-queries.js';
 import { ReservationLifecycleDto } from './lifecycle.dto.js';
 
 interface LifecycleAnswer {
@@ -21,7 +25,9 @@ export class LifecycleController {
 
   @Get('reservations/:id/lifecycle')
   @Access('lifecycle:read')
-  @ApiOperation({ summary: 'Where the requests on a reservation are: state, since when, what next, and every checkpoint' })
+  @ApiOperation({
+    summary: 'Where the requests on a reservation are: state, since when, what next, and every checkpoint',
+  })
   @ApiAnswer(200, ReservationLifecycleDto)
   async ofReservation(
     @Ctx() ctx: OpContext,

@@ -1,5 +1,12 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { EnumField, IdField, IntField, NestedField, TextField, TimeField } from '../../../platform/http/fields.js';
+import {
+  EnumField,
+  IdField,
+  IntField,
+  NestedField,
+  TextField,
+  TimeField,
+} from '../../../platform/http/fields.js';
 import { LIFECYCLE_STATES } from '../domain/lifecycle-state.js';
 
 const nullable = { nullable: true } as const;
@@ -24,7 +31,8 @@ class HindranceDto {
 class EventLifecycleDto {
   @IdField() eventId!: string;
   @TextField({ max: 100, example: 'reservation.created' }) type!: string;
-  @IntField({ min: 1, max: 2 ** 31 - 1, description: "The reservation's version after the event" }) keySeq!: number;
+  @IntField({ min: 1, max: 2 ** 31 - 1, description: "The reservation's version after the event" })
+  keySeq!: number;
   @IdField({ description: 'The request that caused it' }) correlationId!: string;
   @TextField({ max: 200 }) actor!: string;
   @EnumField({ values: LIFECYCLE_STATES }) state!: string;
@@ -37,7 +45,11 @@ class EventLifecycleDto {
 /** The answer. */
 export class ReservationLifecycleDto {
   @IdField() reservationId!: string;
-  @EnumField({ values: LIFECYCLE_STATES, ...nullable, description: 'Of the first event not applied, or of the last one' })
+  @EnumField({
+    values: LIFECYCLE_STATES,
+    ...nullable,
+    description: 'Of the first event not applied, or of the last one',
+  })
   state!: string | null;
   @TimeField(nullable) since!: string | null;
   @TextField({ max: 200, description: 'What happens next' }) next!: string;

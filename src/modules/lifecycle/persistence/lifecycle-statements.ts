@@ -25,7 +25,8 @@ export interface EventRow {
   readonly nextAttemptAt: string | null;
 }
 
-const time = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+const time = (column: string): string =>
+  `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 /** The checkpoints of the events that `choice` picks of `outbox_events e` for the tenant $1 and the aggregate $2. */
 const checkpoints = (choice: string): string => `
@@ -48,7 +49,10 @@ const checkpoints = (choice: string): string => `
    ORDER BY e.key_seq DESC`;
 
 /** Events of an aggregate below version $3, newest first, at most $4. */
-export const EVENTS = sql('lifecycle.events', checkpoints('AND e.key_seq < $3 ORDER BY e.key_seq DESC LIMIT $4'));
+export const EVENTS = sql(
+  'lifecycle.events',
+  checkpoints('AND e.key_seq < $3 ORDER BY e.key_seq DESC LIMIT $4'),
+);
 
 /** The first event that isn't applied. */
 export const FIRST_OPEN = sql(

@@ -76,9 +76,27 @@ export class LifecycleQueries {
 
 /** Puts an event's row into the terms of the lifecycle. */
 export function eventLifecycle(row: EventRow): EventLifecycle {
-  const { eventId, type, keySeq, correlationId, actor, receivedAt, persistedAt, publishedAt, consumedAt, appliedAt } = row;
+  const {
+    eventId,
+    type,
+    keySeq,
+    correlationId,
+    actor,
+    receivedAt,
+    persistedAt,
+    publishedAt,
+    consumedAt,
+    appliedAt,
+  } = row;
   const givenUp = row.blockStatus === 'DLQ' && row.blockSeq === keySeq ? row.blockAt : null;
-  const checkpoints = { receivedAt, persistedAt, publishedAt, consumedAt, deadAt: row.deadAt ?? givenUp, appliedAt };
+  const checkpoints = {
+    receivedAt,
+    persistedAt,
+    publishedAt,
+    consumedAt,
+    deadAt: row.deadAt ?? givenUp,
+    appliedAt,
+  };
   const { state, since } = stateOf(checkpoints);
   const hindrance = state === 'APPLIED' ? null : hindranceOf(row);
   const next = whatNext(state, hindrance);

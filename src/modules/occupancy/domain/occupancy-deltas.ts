@@ -1,5 +1,11 @@
 import { addDays, type IsoDate } from '../../../platform/kernel/dates.js';
-import type { EventEnvelope } from '../../outbox/contract/events.js';
+
+/** The part of an event that occupancy reads. */
+interface OccupancyEvent {
+  readonly tenantId: string;
+  readonly aggregateType: string;
+  readonly data: Record<string, unknown>;
+}
 
 /** The part of a reservation's state that occupancy is made of. */
 interface StayState {
@@ -29,7 +35,7 @@ const STAYED = new Set(['CHECKED_OUT']);
  * before it, by tenant, property and night. Nights on which nothing changes are left out; the rest come in key order, the
  * order in which every consumer locks them.
  */
-export function occupancyDeltas(events: readonly EventEnvelope[]): OccupancyDelta[] {
+export function occupancyDeltas(events: readonly OccupancyEvent[]): OccupancyDelta[] {
   const sums = new Map<string, { -readonly [K in keyof OccupancyDelta]: OccupancyDelta[K] }>();
   for (const { aggregateType, tenantId, data } of events) {
     if (aggregateType !== 'reservation') continue;
@@ -38,7 +44,9 @@ export function occupancyDeltas(events: readonly EventEnvelope[]): OccupancyDelt
     if (previous) contribute(sums, tenantId, previous, -1);
   }
   return [...sums.entries()]
-    .filter(([, sum]) => sum.bookedRooms || sum.bookedRevenueMinor || sum.stayedRooms || sum.stayedRevenueMinor)
+    .filter(
+      ([, sum]) => sum.bookedRooms || sum.bookedRevenueMinor || sum.stayedRooms || sum.stayedRevenueMinor,
+    )
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, sum]) => sum);
 }
@@ -55,7 +63,15 @@ function contribute(
     const key = `${tenantId}/${propertyId}/${night}`;
     let sum = sums.get(key);
     if (!sum) {
-      sum = { tenantId, propertyId, night, bookedRooms: 0, bookedRevenueMinor: 0, stayedRooms: 0, stayedRevenueMinor: 0 };
+      sum = {
+        tenantId,
+        propertyId,
+        night,
+        bookedRooms: 0,
+        bookedRevenueMinor: 0,
+        stayedRooms: 0,
+        stayedRevenueMinor: 0,
+      };
       sums.set(key, sum);
     }
     sum.bookedRooms += sign;

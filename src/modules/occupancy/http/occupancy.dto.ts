@@ -8,7 +8,11 @@ const MONEY = { min: -1_000_000_000_000_000, max: 1_000_000_000_000_000 } as con
 /** The range of nights, half-open. */
 export class OccupancyQuery {
   @DateField({ description: 'First night' }) from!: IsoDate;
-  @DateField({ example: '2026-04-01', description: 'Day after the last night; at most 400 nights after from' }) to!: IsoDate;
+  @DateField({
+    example: '2026-04-01',
+    description: 'Day after the last night; at most 400 nights after from',
+  })
+  to!: IsoDate;
 }
 
 class OccupancyDto {
@@ -17,7 +21,12 @@ class OccupancyDto {
   @IntField({ ...COUNT, description: 'Left' }) stayedRooms!: number;
   @IntField({ ...MONEY, description: 'Minor units' }) stayedRevenueMinor!: number;
   @IntField({ ...COUNT, description: 'Rooms to sell' }) rooms!: number;
-  @ApiProperty({ type: 'number', nullable: true, description: 'Booked of all rooms; null without rooms', example: 81.25 })
+  @ApiProperty({
+    type: 'number',
+    nullable: true,
+    description: 'Booked of all rooms; null without rooms',
+    example: 81.25,
+  })
   occupancyPercent!: number | null;
 }
 

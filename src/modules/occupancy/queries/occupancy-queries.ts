@@ -46,7 +46,8 @@ export class OccupancyQueries {
   async report(ctx: OpContext, propertyId: string, from: IsoDate, to: IsoDate): Promise<OccupancyReport> {
     const count = nightsBetween(from, to);
     if (count < 1) throw invalid('RANGE_EMPTY', 'to', 'This must be after from.');
-    if (count > MAX_NIGHTS) throw invalid('RANGE_TOO_LONG', 'to', `The range may have ${MAX_NIGHTS} nights at most.`);
+    if (count > MAX_NIGHTS)
+      throw invalid('RANGE_TOO_LONG', 'to', `The range may have ${MAX_NIGHTS} nights at most.`);
     return this.uow.run(ctx, 'occupancy.read', async (tx) => {
       const [property] = await tx.query<{ currency: string }>(PROPERTY, [ctx.tenantId, propertyId]);
       if (!property) throw notFound('property');

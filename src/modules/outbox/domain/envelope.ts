@@ -1,5 +1,3 @@
-import type { LogRecord } from '../../../platform/event-log/event-log.js';
-
 /** An event as it is claimed from the outbox. */
 export interface OutboxEvent {
   readonly slot: number;
@@ -37,8 +35,16 @@ export function envelopeJson(event: OutboxEvent): string {
   return `${head.slice(0, -1)},"data":${event.data}}`;
 }
 
+/** What the event log takes. */
+interface EventRecord {
+  readonly partition: number;
+  readonly key: string;
+  readonly value: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** The record of an event: CloudEvents 1.0 in Kafka's binary mode, trace context beside it. */
-export const toLogRecord = (event: OutboxEvent, partition: number): LogRecord => ({
+export const toLogRecord = (event: OutboxEvent, partition: number): EventRecord => ({
   partition,
   key: event.aggregateId,
   value: Buffer.from(envelopeJson(event)),

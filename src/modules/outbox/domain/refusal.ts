@@ -14,7 +14,11 @@ const JITTER = 0.2;
  * together don't return together), then the end.
  * @param attempts tries before this one
  */
-export function afterRefusal(attempts: number, scheduleMs: readonly number[], random: () => number = Math.random): Refusal {
+export function afterRefusal(
+  attempts: number,
+  scheduleMs: readonly number[],
+  random: () => number = Math.random,
+): Refusal {
   const wait = scheduleMs[attempts];
   if (wait === undefined) return { status: 'DLQ', attempts: attempts + 1, retryAfterMs: null };
   return { status: 'FAILED', attempts: attempts + 1, retryAfterMs: wait * (1 + JITTER * random()) };

@@ -1,10 +1,8 @@
-import { SLOTS } from '../contract/events.js';
-
 /** Lanes of a relay: while one sends, the other reads. */
 export const LANES = 2;
 
-/** Most slots that one of `relays` live relays should hold: all together cover all slots. */
-export const fairShare = (relays: number): number => Math.ceil(SLOTS / Math.max(relays, 1));
+/** Most of `slots` slots that one of `relays` live relays should hold: all together cover all of them. */
+export const fairShare = (slots: number, relays: number): number => Math.ceil(slots / Math.max(relays, 1));
 
 /** The partition of a slot's events. */
 export const partitionOf = (slot: number, partitions: number): number => slot % partitions;

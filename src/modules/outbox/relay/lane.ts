@@ -66,7 +66,9 @@ export class Lane {
   ): void {
     const lost = new Set(mine.map(({ slot }) => slot).filter((slot) => !still.has(slot)));
     if (lost.size > 0) {
-      this.parts.log.warn(`the leases of slots ${[...lost].join(', ')} went to another relay: it sends their events again`);
+      this.parts.log.warn(
+        `the leases of slots ${[...lost].join(', ')} went to another relay: it sends their events again`,
+      );
       this.parts.leases.lost(lost);
       this.parts.leasesChanged();
     }

@@ -1,3 +1,4 @@
+import { SLOTS } from '../contract/events.js';
 import { fairShare } from '../domain/slots.js';
 import type { HeldSlot, LeaseStore } from '../persistence/lease-store.js';
 
@@ -23,7 +24,9 @@ export class Leases {
   async renew(): Promise<boolean> {
     const before = new Set(this.held.map(({ slot }) => slot));
     const begun = this.monotonic();
-    const { held, share } = await this.store.renew(this.owner, this.leaseMs, fairShare);
+    const { held, share } = await this.store.renew(this.owner, this.leaseMs, (relays) =>
+      fairShare(SLOTS, relays),
+    );
     this.held = held;
     this.share = share;
     this.deadline = begun + this.leaseMs;
@@ -39,7 +42,9 @@ export class Leases {
 
   /** Whether the lease still provably holds, with this epoch. */
   holds({ slot, epoch }: HeldSlot): boolean {
-    return this.monotonic() < this.deadline && this.held.some((mine) => mine.slot === slot && mine.epoch === epoch);
+    return (
+      this.monotonic() < this.deadline && this.held.some((mine) => mine.slot === slot && mine.epoch === epoch)
+    );
   }
 
   /** Runs `work` on slots which meanwhile are not given away, unless the lease is lost. */

@@ -58,7 +58,11 @@ export class OutboxRelay {
     this.leaseLoop = new WorkerLoop(
       // A third of the lease at most, so that one hiccup of the database loses no slot; a second at most, so that slots that
       // another relay gave back, or left behind, don't wait long.
-      { name: `${name}.leases`, intervalMs: Math.min(leaseMs / 3, 1_000), maxBackoffMs: Math.min(leaseMs / 3, 5_000) },
+      {
+        name: `${name}.leases`,
+        intervalMs: Math.min(leaseMs / 3, 1_000),
+        maxBackoffMs: Math.min(leaseMs / 3, 5_000),
+      },
       () => this.renew(),
       sink,
     );

@@ -28,7 +28,9 @@ export class BusinessDateAdvanceCommand extends CommandRunner {
     const property = await this.runtime.withApp(async (app) => {
       const ctx = operatorContext((await tenantByCode(app.get(UnitOfWork), tenant)).tenantId);
       const { id } = await app.get(PropertyQueries).byCode(ctx, code);
-      const { body } = await app.get(AdvanceBusinessDate).execute(ctx, { propertyId: id, ...(to && { to }) }, null);
+      const { body } = await app
+        .get(AdvanceBusinessDate)
+        .execute(ctx, { propertyId: id, ...(to && { to }) }, null);
       return (JSON.parse(body) as { data: PropertyView }).data;
     });
     result(json, property, `${property.code}  business date ${property.businessDate}`);
@@ -56,7 +58,10 @@ export class BusinessDateAdvanceCommand extends CommandRunner {
 
   @Help('after')
   help(): string {
-    return examples('business-date advance --property DEMO', 'business-date advance --property DEMO --to 2026-03-02');
+    return examples(
+      'business-date advance --property DEMO',
+      'business-date advance --property DEMO --to 2026-03-02',
+    );
   }
 }
 

@@ -63,7 +63,10 @@ export class PropertyCreateCommand extends CommandRunner {
     return code;
   }
 
-  @Option({ flags: '--business-date <date>', description: "the day to begin with; today in the property's zone" })
+  @Option({
+    flags: '--business-date <date>',
+    description: "the day to begin with; today in the property's zone",
+  })
   businessDate(text: string): IsoDate {
     return dateOption(text);
   }
@@ -75,7 +78,9 @@ export class PropertyCreateCommand extends CommandRunner {
 
   @Help('after')
   help(): string {
-    return examples('property create --code LISBON --name "Lisbon Riverside" --time-zone Europe/Lisbon --currency EUR');
+    return examples(
+      'property create --code LISBON --name "Lisbon Riverside" --time-zone Europe/Lisbon --currency EUR',
+    );
   }
 }
 

@@ -10,7 +10,13 @@ import { planCreated } from '../persistence/rate-plan-rows.js';
  * @returns the changes, for the caller to append with its own
  */
 export async function seedRatePlans(tx: Tx, propertyId: string): Promise<Change[]> {
-  const rows = RESERVED_PLANS.map((plan) => ({ ...plan, propertyId, ratePlanId: newId(), active: true, version: 1 }));
+  const rows = RESERVED_PLANS.map((plan) => ({
+    ...plan,
+    propertyId,
+    ratePlanId: newId(),
+    active: true,
+    version: 1,
+  }));
   await tx.entities.insert(
     RatePlanEntity,
     rows.map((row) => ({ ...row, tenantId: tx.tenantId })),

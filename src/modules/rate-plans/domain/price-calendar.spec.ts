@@ -8,7 +8,11 @@ const DAYS = 40;
 const day = (n: number): IsoDate => dateOfDay(FIRST_DAY + n);
 
 const range = fc
-  .record({ from: fc.integer({ min: 0, max: DAYS - 2 }), length: fc.option(fc.integer({ min: 1, max: 15 })), amountMinor: fc.nat(1000) })
+  .record({
+    from: fc.integer({ min: 0, max: DAYS - 2 }),
+    length: fc.option(fc.integer({ min: 1, max: 15 })),
+    amountMinor: fc.nat(1000),
+  })
   .map(({ from, length, amountMinor }): PriceRange => ({
     from: day(from),
     to: length === null ? null : day(from + length),
@@ -21,7 +25,10 @@ const overlaps = (a: PriceRange, b: PriceRange): boolean =>
 /** The calendar as the command keeps it: what overlaps is taken out and what `layOver` says put in. */
 const apply = (calendar: readonly PriceRange[], price: PriceRange): PriceRange[] => [
   ...calendar.filter((old) => !overlaps(old, price)),
-  ...layOver(calendar.filter((old) => overlaps(old, price)), price),
+  ...layOver(
+    calendar.filter((old) => overlaps(old, price)),
+    price,
+  ),
 ];
 
 const pricesOn = (calendar: readonly PriceRange[], night: IsoDate): number[] =>

@@ -3,7 +3,13 @@ import { PageQuery } from '../../../platform/http/pagination.js';
 import type { IsoDate } from '../../../platform/kernel/dates.js';
 import { CODE_PATTERN } from '../../properties/contract/codes.js';
 
-const code = { max: 20, pattern: CODE_PATTERN, code: 'CODE_INVALID', hint: 'A to Z, 0 to 9, - and _.', example: 'CORP' };
+const code = {
+  max: 20,
+  pattern: CODE_PATTERN,
+  code: 'CODE_INVALID',
+  hint: 'A to Z, 0 to 9, - and _.',
+  example: 'CORP',
+};
 const name = { max: 200, example: 'Corporate' };
 
 /** Body of `POST /v1/properties/:propertyId/rate-plans`. */
@@ -35,7 +41,12 @@ export class SetPricesBody {
   @DateField()
   from!: IsoDate;
 
-  @DateField({ optional: true, nullable: true, example: '2026-04-01', description: 'The night after the last; none: without end.' })
+  @DateField({
+    optional: true,
+    nullable: true,
+    example: '2026-04-01',
+    description: 'The night after the last; none: without end.',
+  })
   to?: IsoDate | null;
 
   @MoneyField({ description: 'A night, in minor units.' })

@@ -49,7 +49,13 @@ export function refuseTakenCode(error: unknown): never {
 }
 
 /** The plan as its events tell it. */
-export const ratePlanEvent = ({ ratePlanId, propertyId, code, name, active }: RatePlanEvent): RatePlanEvent => ({
+export const ratePlanEvent = ({
+  ratePlanId,
+  propertyId,
+  code,
+  name,
+  active,
+}: RatePlanEvent): RatePlanEvent => ({
   ratePlanId,
   propertyId,
   code,

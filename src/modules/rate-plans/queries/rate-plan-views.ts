@@ -1,4 +1,12 @@
-import { BoolField, DateField, IdField, MoneyField, TextField, TimeField, VersionField } from '../../../platform/http/fields.js';
+import {
+  BoolField,
+  DateField,
+  IdField,
+  MoneyField,
+  TextField,
+  TimeField,
+  VersionField,
+} from '../../../platform/http/fields.js';
 import type { IsoDate } from '../../../platform/kernel/dates.js';
 import type { PriceRow } from '../persistence/price-rows.js';
 import type { RatePlanEntity } from '../persistence/rate-plan.entity.js';

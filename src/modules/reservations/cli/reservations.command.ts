@@ -11,7 +11,8 @@ import { reservationView, type ReservationView } from '../contract/reservation-v
 import { ReservationQueries } from '../queries/reservation-queries.js';
 
 const decimal = (minor: number, currency: string): string => {
-  const digits = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  const digits =
+    new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
   return `${(minor / 10 ** digits).toFixed(digits)} ${currency}`;
 };
 
@@ -21,7 +22,12 @@ function forPeople(view: ReservationView): string {
     ['confirmation number', view.confirmationNumber],
     ['id', view.id],
     ['status', view.status],
-    ['stay', view.dayUse ? `${view.arrival}, day use` : `${view.arrival} to ${view.departure}, ${price.nights.length} nights`],
+    [
+      'stay',
+      view.dayUse
+        ? `${view.arrival}, day use`
+        : `${view.arrival} to ${view.departure}, ${price.nights.length} nights`,
+    ],
     ['party', `${party.adults} adults, ${party.children} children, ${party.babies} babies`],
     ['total', decimal(price.totalMinor, price.currency)],
     ['room', view.roomNumber ?? '-'],
@@ -29,8 +35,15 @@ function forPeople(view: ReservationView): string {
     ['hold expires', view.holdExpiresAt ?? '-'],
     ['version', String(view.version)],
   ];
-  const nights = price.nights.map(({ night, amountMinor }) => ({ night, price: decimal(amountMinor, price.currency) }));
-  return [...lines.map(([name, value]) => `${name!.padEnd(20)}${value}`), '', ...(nights.length ? [table(nights)] : [])].join('\n');
+  const nights = price.nights.map(({ night, amountMinor }) => ({
+    night,
+    price: decimal(amountMinor, price.currency),
+  }));
+  return [
+    ...lines.map(([name, value]) => `${name!.padEnd(20)}${value}`),
+    '',
+    ...(nights.length ? [table(nights)] : []),
+  ].join('\n');
 }
 
 @SubCommand({

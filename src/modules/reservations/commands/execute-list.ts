@@ -1,10 +1,23 @@
 import type { OpContext } from '../../../platform/context/op-context.js';
-import { answerOf, claimLock, inProgress, type Claim, type StoredAnswer } from '../../../platform/database/idempotency.js';
+import {
+  answerOf,
+  claimLock,
+  inProgress,
+  type Claim,
+  type StoredAnswer,
+} from '../../../platform/database/idempotency.js';
 import { sqlState, violatedConstraint } from '../../../platform/database/sqlstate.js';
 import type { Tx, UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { conflict, DomainError } from '../../../platform/kernel/errors.js';
 import type { TenantId } from '../../../platform/kernel/ids.js';
-import { auditOf, auditRows, eventOf, eventRows, wakeRelay, type Change } from '../../outbox/contract/append-changes.js';
+import {
+  auditOf,
+  auditRows,
+  eventOf,
+  eventRows,
+  wakeRelay,
+  type Change,
+} from '../../outbox/contract/append-changes.js';
 import { reservationView } from '../contract/reservation-view.js';
 import { changesOf, eventData } from '../domain/change.js';
 import type { ReservationCommand } from '../domain/commands.js';
@@ -33,7 +46,8 @@ export const MAX_LIST = 256;
 const REFUSALS: Readonly<Record<string, () => DomainError>> = {
   reservations_external_id_key: () =>
     conflict('EXTERNAL_ID_TAKEN', 'Another reservation of this property has this external id.'),
-  reservations_room_in_house: () => conflict('ROOM_OCCUPIED', 'Another reservation in house has this room number.'),
+  reservations_room_in_house: () =>
+    conflict('ROOM_OCCUPIED', 'Another reservation in house has this room number.'),
   reservations_pkey: () => conflict('RESERVATION_EXISTS', 'There is a reservation with this id already.'),
   idempotency_keys_pkey: inProgress,
 };
@@ -85,7 +99,9 @@ class IdTakenError extends Error {
 async function write(tx: Tx, house: House, done: readonly Done[], ledger: readonly object[]): Promise<void> {
   const nights = house.changedNights();
   const kept = done.flatMap(({ job: { claim }, answer }) =>
-    claim ? [{ ...answer, principal: claim.principal, key: claim.key, hash: claim.requestHash.toString('hex') }] : [],
+    claim
+      ? [{ ...answer, principal: claim.principal, key: claim.key, hash: claim.requestHash.toString('hex') }]
+      : [],
   );
   const changes = done.map(({ job, decision }) => ({ ctx: job.ctx, change: changeOf(decision) }));
   const [counts] = await tx.query<{ written: number; counted: number }>(WRITE, [
@@ -97,7 +113,8 @@ async function write(tx: Tx, house: House, done: readonly Done[], ledger: readon
     JSON.stringify(kept),
     JSON.stringify(ledger),
   ]);
-  if (counts!.written < done.length && done.some(({ decision }) => !decision.before)) throw new IdTakenError();
+  if (counts!.written < done.length && done.some(({ decision }) => !decision.before))
+    throw new IdTakenError();
   if (counts!.written !== done.length || counts!.counted !== nights.length)
     throw new Error(
       `wrote ${counts!.written} of ${done.length} reservations and ${counts!.counted} of ${nights.length} nights`,
@@ -122,12 +139,20 @@ function keyedOutcome(job: Job, mine: boolean, kept: readonly KeptKey[]): Outcom
 }
 
 /** Lock, decide, write: the one transaction of a list. */
-async function inOneTransaction(uow: UnitOfWork, tenantId: TenantId, jobs: readonly Job[]): Promise<Outcome[]> {
+async function inOneTransaction(
+  uow: UnitOfWork,
+  tenantId: TenantId,
+  jobs: readonly Job[],
+): Promise<Outcome[]> {
   const claims = jobs.flatMap(({ claim }) => (claim ? [claim] : []));
   const locks = claims.map((claim) => claimLock(tenantId, claim));
   return uow.runLocking({ tenantId }, 'reservations.execute', locks, async (tx, locked) => {
     const held = new Map(claims.map((claim, i) => [claim, locked[i] ?? false]));
-    const { snapshot, kept } = await readHouse(tx, jobs.map(({ command }) => command), claims);
+    const { snapshot, kept } = await readHouse(
+      tx,
+      jobs.map(({ command }) => command),
+      claims,
+    );
     const outcomes: (Outcome | undefined)[] = jobs.map((job) =>
       keyedOutcome(job, job.claim === null || held.get(job.claim) === true, kept),
     );
@@ -138,7 +163,8 @@ async function inOneTransaction(uow: UnitOfWork, tenantId: TenantId, jobs: reado
     open.forEach((job, i) => {
       const outcome = decided[i]!;
       const answer = outcome instanceof DomainError ? outcome : answerTo(job.ctx, outcome);
-      if (!(outcome instanceof DomainError)) done.push({ job, decision: outcome, answer: answer as StoredAnswer });
+      if (!(outcome instanceof DomainError))
+        done.push({ job, decision: outcome, answer: answer as StoredAnswer });
       outcomes[jobs.indexOf(job)] = answer;
     });
     const ledger = ledgerRows(open, decided);
@@ -157,7 +183,9 @@ function refusalOf(error: unknown): DomainError {
   const refusal = REFUSALS[violatedConstraint(error) ?? ''];
   return refusal
     ? refusal()
-    : new DomainError('INTERNAL', 'INTERNAL', 'Something went wrong on our side.', undefined, { cause: error });
+    : new DomainError('INTERNAL', 'INTERNAL', 'Something went wrong on our side.', undefined, {
+        cause: error,
+      });
 }
 
 /**
@@ -165,7 +193,11 @@ function refusalOf(error: unknown): DomainError {
  * A reservation and an Idempotency-Key stand at most once in a list. When the database refuses the list for one
  * member's sake, each member runs alone, and only that one is refused.
  */
-export async function executeList(uow: UnitOfWork, tenantId: TenantId, jobs: readonly Job[]): Promise<Outcome[]> {
+export async function executeList(
+  uow: UnitOfWork,
+  tenantId: TenantId,
+  jobs: readonly Job[],
+): Promise<Outcome[]> {
   if (jobs.length > MAX_LIST) throw new RangeError(`a list has at most ${MAX_LIST} commands`);
   if (new Set(jobs.map(({ command }) => command.reservationId)).size < jobs.length)
     throw new RangeError('a reservation stands at most once in a list');

@@ -25,7 +25,7 @@ class Counter {
   next(): Waiting[] {
     const list: Waiting[] = [];
     const seen = new Set<string>();
-    for (let i = 0; i < this.waiting.length && list.length < GATHER; ) {
+    for (let i = 0; i < this.waiting.length && list.length < GATHER;) {
       const { command, claim } = this.waiting[i]!.job;
       const names = [command.reservationId, ...(claim ? [`${claim.principal} ${claim.key}`] : [])];
       if (names.some((name) => seen.has(name))) i++;
@@ -69,7 +69,11 @@ export class ReservationDesk {
     while (counter.running < IN_FLIGHT && counter.waiting.length > 0) {
       const list = counter.next();
       counter.running++;
-      void executeList(this.uow, tenantId, list.map(({ job }) => job))
+      void executeList(
+        this.uow,
+        tenantId,
+        list.map(({ job }) => job),
+      )
         .then(
           (outcomes) => list.forEach(({ resolve }, i) => resolve(outcomes[i]!)),
           (error: unknown) => list.forEach(({ reject }) => reject(error)),

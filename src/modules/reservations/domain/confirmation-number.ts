@@ -26,7 +26,8 @@ const permute = (value: bigint): bigint => {
  * @throws RangeError past 30^8 reservations
  */
 export function confirmationNumber(n: number): string {
-  if (!Number.isSafeInteger(n) || n < 1 || BigInt(n) >= SPACE) throw new RangeError(`no confirmation number for ${n}`);
+  if (!Number.isSafeInteger(n) || n < 1 || BigInt(n) >= SPACE)
+    throw new RangeError(`no confirmation number for ${n}`);
   let value = BigInt(n);
   // Cycle-walking: 40 bits are a little more than 30^8, so step on until the value is inside; still a bijection.
   do value = permute(value);

@@ -49,13 +49,22 @@ function overriddenPrices(ctx: OpContext, override: PriceOverride, nights: numbe
   if (override.reason.trim() === '')
     throw invalid('OVERRIDE_REASON_REQUIRED', 'priceOverride.reason', 'A price override needs a reason.');
   const { amountMinor } = override;
-  const amounts = typeof amountMinor === 'number' ? Array<number>(nights).fill(amountMinor) : [...amountMinor];
+  const amounts =
+    typeof amountMinor === 'number' ? Array<number>(nights).fill(amountMinor) : [...amountMinor];
   if (amounts.length !== nights)
-    throw invalid('PRICE_COUNT_INVALID', 'priceOverride.amountMinor', `Give one price, or one for each of the ${nights} nights.`);
+    throw invalid(
+      'PRICE_COUNT_INVALID',
+      'priceOverride.amountMinor',
+      `Give one price, or one for each of the ${nights} nights.`,
+    );
   // An import repeats what was agreed elsewhere, and credits were.
   const least = ctx.source === 'import' && may(ctx, 'reservation:import') ? -MAX_AMOUNT : 0;
   if (amounts.some((amount) => !Number.isSafeInteger(amount) || amount < least || amount > MAX_AMOUNT))
-    throw invalid('PRICE_OUT_OF_RANGE', 'priceOverride.amountMinor', `A price lies between ${least} and ${MAX_AMOUNT} minor units.`);
+    throw invalid(
+      'PRICE_OUT_OF_RANGE',
+      'priceOverride.amountMinor',
+      `A price lies between ${least} and ${MAX_AMOUNT} minor units.`,
+    );
   return amounts;
 }
 
@@ -73,7 +82,11 @@ function create(house: House, ctx: OpContext, command: CreateCommand): Decision 
   const nights = nightsOf(command.arrival, command.departure);
   const held = command.holdSeconds !== null;
   if (held && (command.holdSeconds < HOLD_SECONDS.min || command.holdSeconds > HOLD_SECONDS.max))
-    throw invalid('HOLD_TIME_INVALID', 'holdSeconds', `A hold lasts ${HOLD_SECONDS.min} to ${HOLD_SECONDS.max} seconds.`);
+    throw invalid(
+      'HOLD_TIME_INVALID',
+      'holdSeconds',
+      `A hold lasts ${HOLD_SECONDS.min} to ${HOLD_SECONDS.max} seconds.`,
+    );
   const after: Reservation = {
     reservationId: command.reservationId,
     propertyId: property.propertyId,
@@ -110,7 +123,9 @@ function create(house: House, ctx: OpContext, command: CreateCommand): Decision 
 function current(house: House, command: { reservationId: string; ifVersion: number | null }): Reservation {
   const reservation = house.reservation(command.reservationId);
   if (command.ifVersion !== null && command.ifVersion !== reservation.version)
-    throw conflict('VERSION_STALE', 'The reservation has changed since you read it.', { version: reservation.version });
+    throw conflict('VERSION_STALE', 'The reservation has changed since you read it.', {
+      version: reservation.version,
+    });
   return reservation;
 }
 
@@ -120,14 +135,21 @@ function pricesAfterChange(house: House, before: Reservation, next: Reservation)
   const repriced = before.roomTypeId !== next.roomTypeId || before.ratePlanId !== next.ratePlanId;
   const agreed = new Map<IsoDate, number>();
   if (!repriced)
-    nightsOf(before.arrival, before.departure).forEach((night, i) => agreed.set(night, before.nightlyMinor[i]!));
+    nightsOf(before.arrival, before.departure).forEach((night, i) =>
+      agreed.set(night, before.nightlyMinor[i]!),
+    );
   const missing = nights.filter((night) => !agreed.has(night));
   const fresh = house.priceNights(next.ratePlanId, next.roomTypeId, missing);
   missing.forEach((night, i) => agreed.set(night, fresh[i]!));
   return nights.map((night) => agreed.get(night)!);
 }
 
-function replace(house: House, before: Reservation, changed: Partial<Reservation>, eventType: string): Decision {
+function replace(
+  house: House,
+  before: Reservation,
+  changed: Partial<Reservation>,
+  eventType: string,
+): Decision {
   const after: Reservation = { ...before, ...changed, version: before.version + 1, updatedAt: house.now };
   house.put(before, after);
   return { before, after, eventType };
@@ -169,10 +191,19 @@ function changeDeparture(house: House, command: ChangeDepartureCommand): Decisio
   if (!permits('change-departure', before.status)) illegalMove('change-departure', before);
   const { businessDate } = house.property(before.propertyId);
   if (command.departure < businessDate)
-    throw invalid('DEPARTURE_BEFORE_BUSINESS_DATE', 'departure', `The property's business date is ${businessDate}.`);
+    throw invalid(
+      'DEPARTURE_BEFORE_BUSINESS_DATE',
+      'departure',
+      `The property's business date is ${businessDate}.`,
+    );
   const next = { ...before, departure: command.departure, dayUse: false };
   stayDatesMustBeInOrder(next);
-  return replace(house, before, { ...next, nightlyMinor: pricesAfterChange(house, before, next) }, 'reservation.departure_changed');
+  return replace(
+    house,
+    before,
+    { ...next, nightlyMinor: pricesAfterChange(house, before, next) },
+    'reservation.departure_changed',
+  );
 }
 
 /** What a move asks of the day, beyond the table. */
@@ -181,11 +212,15 @@ function dayMustSuit(house: House, ctx: OpContext, command: MoveCommand, before:
   const { arrival, departure, dayUse } = before;
   const over = dayUse ? arrival < businessDate : departure <= businessDate;
   if (command === 'check-in') {
-    if (businessDate < arrival) throw conflict('ARRIVAL_NOT_DUE', `The stay begins on ${arrival}.`, { arrival, businessDate });
+    if (businessDate < arrival)
+      throw conflict('ARRIVAL_NOT_DUE', `The stay begins on ${arrival}.`, { arrival, businessDate });
     if (over) throw conflict('STAY_OVER', `The stay ended on ${departure}.`, { departure, businessDate });
   }
   if (command === 'check-out' && businessDate < departure)
-    throw conflict('EARLY_DEPARTURE', `The stay lasts until ${departure}: shorten it first.`, { departure, businessDate });
+    throw conflict('EARLY_DEPARTURE', `The stay lasts until ${departure}: shorten it first.`, {
+      departure,
+      businessDate,
+    });
   if (command === 'reinstate' && over)
     throw conflict('STAY_OVER', `The stay ended on ${departure}.`, { departure, businessDate });
   // An import repeats what was decided elsewhere, also a no-show declared before the arrival.
@@ -211,7 +246,12 @@ function move(house: House, ctx: OpContext, command: MoveReservation): Decision 
     {
       status,
       holdExpiresAt: status === 'CONFIRMED' ? null : before.holdExpiresAt,
-      cancelReason: command.kind === 'cancel' ? command.reason! : command.kind === 'reinstate' ? null : before.cancelReason,
+      cancelReason:
+        command.kind === 'cancel'
+          ? command.reason!
+          : command.kind === 'reinstate'
+            ? null
+            : before.cancelReason,
       roomNumber: command.kind === 'check-in' ? (command.roomNumber ?? null) : before.roomNumber,
     },
     EVENT_OF[command.kind],

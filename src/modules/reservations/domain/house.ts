@@ -130,7 +130,9 @@ export class House {
     return nights.map((night) => {
       const range = ranges.find(({ from, to }) => from <= night && (to === null || night < to));
       if (!range)
-        throw conflict('RATE_NOT_AVAILABLE', `The rate plan has no price for the night of ${night}.`, { night });
+        throw conflict('RATE_NOT_AVAILABLE', `The rate plan has no price for the night of ${night}.`, {
+          night,
+        });
       return range.amountMinor;
     });
   }

@@ -11,7 +11,8 @@ export const STATUSES = [
 export type Status = (typeof STATUSES)[number];
 
 /** Commands that move a reservation from one state to another. */
-export type MoveCommand = 'confirm' | 'cancel' | 'expire' | 'no-show' | 'check-in' | 'check-out' | 'reinstate';
+export type MoveCommand =
+  'confirm' | 'cancel' | 'expire' | 'no-show' | 'check-in' | 'check-out' | 'reinstate';
 
 export interface Move {
   readonly command: MoveCommand;

@@ -50,7 +50,12 @@ export class ReservationCommandsController {
   @Access('reservation:create')
   @ApiOperation({ summary: 'Create a confirmed reservation' })
   @ApiReservation(201)
-  create(@Ctx() ctx: OpContext, @IdempotencyKey() claim: Claim, @Body() body: CreateReservationBody, @Res() reply: FastifyReply) {
+  create(
+    @Ctx() ctx: OpContext,
+    @IdempotencyKey() claim: Claim,
+    @Body() body: CreateReservationBody,
+    @Res() reply: FastifyReply,
+  ) {
     return this.submit(reply, ctx, claim, creation(body, null));
   }
 
@@ -58,13 +63,20 @@ export class ReservationCommandsController {
   @Access('reservation:create')
   @ApiOperation({ summary: 'Hold nights for a while; confirm before holdExpiresAt' })
   @ApiReservation(201)
-  hold(@Ctx() ctx: OpContext, @IdempotencyKey() claim: Claim, @Body() body: HoldBody, @Res() reply: FastifyReply) {
+  hold(
+    @Ctx() ctx: OpContext,
+    @IdempotencyKey() claim: Claim,
+    @Body() body: HoldBody,
+    @Res() reply: FastifyReply,
+  ) {
     return this.submit(reply, ctx, claim, creation(body, body.holdSeconds));
   }
 
   @Patch(':id')
   @Access('reservation:modify')
-  @ApiOperation({ summary: 'Change dates, room type, party or rate plan; nights that stay keep their agreed price' })
+  @ApiOperation({
+    summary: 'Change dates, room type, party or rate plan; nights that stay keep their agreed price',
+  })
   @ApiReservation(200)
   modify(
     @Ctx() ctx: OpContext,
@@ -196,7 +208,12 @@ export class ReservationCommandsController {
     return this.submit(reply, ctx, claim, { kind, reservationId, ifVersion, ...more });
   }
 
-  private async submit(reply: FastifyReply, ctx: OpContext, claim: Claim, command: ReservationCommand): Promise<void> {
+  private async submit(
+    reply: FastifyReply,
+    ctx: OpContext,
+    claim: Claim,
+    command: ReservationCommand,
+  ): Promise<void> {
     sendAnswer(reply, await this.desk.submit({ ctx, claim, command }));
   }
 }

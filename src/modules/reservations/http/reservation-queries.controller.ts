@@ -20,7 +20,9 @@ export class ReservationQueriesController {
   @Post('reservations/quote')
   @HttpCode(200)
   @Access('reservation:quote')
-  @ApiOperation({ summary: 'What a stay costs now, night by night, and whether it could be had; keeps nothing' })
+  @ApiOperation({
+    summary: 'What a stay costs now, night by night, and whether it could be had; keeps nothing',
+  })
   @ApiQuote()
   async quote(@Ctx() ctx: OpContext, @Body() { priceOverride, ...stay }: StayBody): Promise<{ data: Quote }> {
     return { data: await this.queries.quote(ctx, { ...stay, override: overrideOf(priceOverride) }) };
@@ -28,7 +30,9 @@ export class ReservationQueriesController {
 
   @Get('reservations')
   @Access('reservation:read')
-  @ApiOperation({ summary: 'Search by guest, confirmation number, dates, state and property; ordered by arrival' })
+  @ApiOperation({
+    summary: 'Search by guest, confirmation number, dates, state and property; ordered by arrival',
+  })
   @ApiReservations()
   async search(@Ctx() ctx: OpContext, @Query() query: SearchQuery): Promise<Page<ReservationView>> {
     const { limit, cursor, status, ...search } = query;

@@ -1,5 +1,14 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { BoolField, DateField, EnumField, IdField, IntField, MoneyField, TextField, TimeField } from '../../../platform/http/fields.js';
+import {
+  BoolField,
+  DateField,
+  EnumField,
+  IdField,
+  IntField,
+  MoneyField,
+  TextField,
+  TimeField,
+} from '../../../platform/http/fields.js';
 import { ApiAnswer, ApiList, ApiPage } from '../../../platform/http/openapi.js';
 import { STATUSES } from '../domain/moves.js';
 

@@ -79,7 +79,12 @@ export class CreateReservationBody extends StayBody {
 
 /** A reservation that holds its nights for a while. */
 export class HoldBody extends CreateReservationBody {
-  @IntField({ ...HOLD_SECONDS, optional: true, example: HOLD_SECONDS.usual, description: 'How long it holds, seconds' })
+  @IntField({
+    ...HOLD_SECONDS,
+    optional: true,
+    example: HOLD_SECONDS.usual,
+    description: 'How long it holds, seconds',
+  })
   holdSeconds: number = HOLD_SECONDS.usual;
 }
 
@@ -151,7 +156,12 @@ export class SearchQuery extends PageQuery {
   @IdField({ optional: true })
   guestId?: string;
 
-  @TextField({ max: 100, optional: true, description: "The beginning of the guest's last name", example: 'Silva' })
+  @TextField({
+    max: 100,
+    optional: true,
+    description: "The beginning of the guest's last name",
+    example: 'Silva',
+  })
   guestName?: string;
 
   @TextField({ min: 8, max: 8, optional: true, example: 'ACFQ589D' })
@@ -160,4 +170,6 @@ export class SearchQuery extends PageQuery {
 
 /** The override in the domain's terms; exactly one of the two prices must be given. */
 export const overrideOf = (body: PriceOverrideBody | undefined): PriceOverride | null =>
-  body === undefined ? null : { amountMinor: body.nightlyMinor ?? body.amountMinor ?? [], reason: body.reason };
+  body === undefined
+    ? null
+    : { amountMinor: body.nightlyMinor ?? body.amountMinor ?? [], reason: body.reason };

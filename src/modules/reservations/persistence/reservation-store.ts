@@ -60,7 +60,8 @@ function needOf(needs: Needs, command: ReservationCommand, present: Reservation 
     needs.ratePlans.add(command.ratePlanId);
     needs.guests.add(command.guestId);
     needs.stay(command.roomTypeId, command.arrival, command.departure);
-    if (!command.override) needs.price(command.ratePlanId, command.roomTypeId, command.arrival, command.departure);
+    if (!command.override)
+      needs.price(command.ratePlanId, command.roomTypeId, command.arrival, command.departure);
     return;
   }
   if (!present) return;
@@ -119,7 +120,8 @@ export async function readHouse(
   keys: readonly { readonly principal: string; readonly key: string }[],
 ): Promise<{ snapshot: HouseSnapshot; kept: readonly KeptKey[] }> {
   const ids = commands.filter((command) => command.kind !== 'create').map((command) => command.reservationId);
-  const reservations = ids.length === 0 ? [] : await tx.query<ReservationRow>(LOCK_RESERVATIONS, [tx.tenantId, ids]);
+  const reservations =
+    ids.length === 0 ? [] : await tx.query<ReservationRow>(LOCK_RESERVATIONS, [tx.tenantId, ids]);
   const present = new Map(reservations.map((row) => [row.reservationId, row]));
   const needs = new Needs();
   for (const command of commands) needOf(needs, command, present.get(command.reservationId));

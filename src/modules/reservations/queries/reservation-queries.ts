@@ -47,7 +47,11 @@ export interface Quote {
   readonly available: boolean;
   /** The first night without a free room, if any. */
   readonly firstNightLacking: string | null;
-  readonly nights: readonly { readonly night: string; readonly amountMinor: number; readonly available: number }[];
+  readonly nights: readonly {
+    readonly night: string;
+    readonly amountMinor: number;
+    readonly available: number;
+  }[];
 }
 
 const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&');
@@ -86,7 +90,10 @@ export class ReservationQueries {
         if (found.length === 0) throw notFound('property');
       }
       if (search.confirmationNumber)
-        return tx.query<ReservationRow>(SEARCH_BY_NUMBER, [...common, search.confirmationNumber.toUpperCase()]);
+        return tx.query<ReservationRow>(SEARCH_BY_NUMBER, [
+          ...common,
+          search.confirmationNumber.toUpperCase(),
+        ]);
       if (search.guestId || search.guestName)
         return tx.query<ReservationRow>(SEARCH_BY_GUEST, [
           ...common,
@@ -101,7 +108,10 @@ export class ReservationQueries {
    * Prices a stay by the same rules as a creation, without a guest, a lock or a trace.
    * @throws DomainError whatever a creation would be refused for, but for NO_AVAILABILITY, which the quote tells
    */
-  async quote(ctx: OpContext, wish: Omit<CreateCommand, 'kind' | 'reservationId' | 'guestId' | 'holdSeconds' | 'externalId'>): Promise<Quote> {
+  async quote(
+    ctx: OpContext,
+    wish: Omit<CreateCommand, 'kind' | 'reservationId' | 'guestId' | 'holdSeconds' | 'externalId'>,
+  ): Promise<Quote> {
     const guestId = newId();
     const command: CreateCommand = {
       ...wish,
@@ -114,7 +124,10 @@ export class ReservationQueries {
     const snapshot = await this.uow.run(ctx, 'reservations.quote', (tx) => lookAtHouse(tx, command));
     const open = { ...snapshot, guestIds: [guestId], confirmationNumbers: ['QUOTE'] };
     // Priced in a house with room for everyone, so that a full night is told and not refused.
-    const roomy = new House({ ...open, nights: snapshot.nights.map((night) => ({ ...night, sold: 0, rooms: 1 })) });
+    const roomy = new House({
+      ...open,
+      nights: snapshot.nights.map((night) => ({ ...night, sold: 0, rooms: 1 })),
+    });
     const { after } = decide(roomy, ctx, command);
     const house = new House(open);
     const nights = nightsOf(after.arrival, after.departure).map((night, i) => ({

@@ -1,4 +1,10 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import type { AppConfig } from '../../../platform/config/config.js';
 import { APP_CONFIG } from '../../../platform/config/config.token.js';
@@ -55,13 +61,22 @@ export class HoldExpirySweep implements OnApplicationBootstrap, OnModuleDestroy 
       tx.query<{ tenantId: string; reservationId: string }>(DUE_HOLDS, [BATCH]),
     );
     const byTenant = Map.groupBy(due, (row) => tenantId(row.tenantId));
-    for (const [tenant, rows] of byTenant) await this.expire(tenant, rows.map((row) => row.reservationId));
+    for (const [tenant, rows] of byTenant)
+      await this.expire(
+        tenant,
+        rows.map((row) => row.reservationId),
+      );
     return due.length === BATCH;
   }
 
   private async expire(tenant: TenantId, ids: readonly string[]): Promise<void> {
     const jobs = ids.map((reservationId): Job => ({
-      ctx: makeContext({ tenantId: tenant, subject: 'system:hold-expiry', permissions: [], source: 'system' }),
+      ctx: makeContext({
+        tenantId: tenant,
+        subject: 'system:hold-expiry',
+        permissions: [],
+        source: 'system',
+      }),
       claim: null,
       command: { kind: 'expire', reservationId, ifVersion: null },
     }));

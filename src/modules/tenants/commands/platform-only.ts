@@ -14,4 +14,7 @@ export function requirePlatform(ctx: OpContext): void {
 }
 
 /** In a tenant's scope a principal of the platform's must not pass for one of the tenant's with the same name. */
-export const platformClaim = (claim: Claim): Claim => ({ ...claim, principal: `platform:${claim.principal}` });
+export const platformClaim = (claim: Claim): Claim => ({
+  ...claim,
+  principal: `platform:${claim.principal}`,
+});

@@ -46,7 +46,11 @@ export class SystemTenantController {
   @Get(':tenantId')
   @Access('platform:tenants')
   @ApiAnswer(200, TenantView)
-  async get(@Ctx() ctx: OpContext, @PathId('tenantId') tenantId: string, @Res() reply: FastifyReply): Promise<void> {
+  async get(
+    @Ctx() ctx: OpContext,
+    @PathId('tenantId') tenantId: string,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const tenant = await this.queries.get(ctx, tenantId);
     sendAnswer(reply, answer(200, tenant, { etag: tenant.version }));
   }

@@ -22,7 +22,9 @@ export class TenantQueries {
   /** Any tenant, for the platform. @throws DomainError PERMISSION_DENIED (403), TENANT_NOT_FOUND (404) */
   async get(ctx: OpContext, id: string): Promise<TenantView> {
     requirePlatform(ctx);
-    return this.uow.run({ tenantId: tenantId(id) }, 'tenant.get', async (tx) => tenantView(await findTenant(tx)));
+    return this.uow.run({ tenantId: tenantId(id) }, 'tenant.get', async (tx) =>
+      tenantView(await findTenant(tx)),
+    );
   }
 
   /** By code, for the platform. @throws DomainError PERMISSION_DENIED (403), CURSOR_INVALID (400) */

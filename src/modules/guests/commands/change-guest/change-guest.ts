@@ -31,7 +31,8 @@ export class ChangeGuest {
       const before = await lockGuest(tx, guestId);
       requireVersion(before.version, input.ifVersion);
       const { fields, values } = patchOf(before, input, GUEST_FIELDS);
-      if (fields.length === 0) return answer(200, { id: guestId, version: before.version }, { etag: before.version });
+      if (fields.length === 0)
+        return answer(200, { id: guestId, version: before.version }, { etag: before.version });
       const version = before.version + 1;
       await tx.entities.update(
         GuestEntity,

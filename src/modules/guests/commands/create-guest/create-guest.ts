@@ -35,11 +35,15 @@ export class CreateGuest {
           changes: changedFields(fields),
         },
       ]);
-      return answer(201, { id: guestId, version: 1 }, {
-        etag: 1,
-        location: `/v1/guests/${guestId}`,
-        correlationId: ctx.correlationId,
-      });
+      return answer(
+        201,
+        { id: guestId, version: 1 },
+        {
+          etag: 1,
+          location: `/v1/guests/${guestId}`,
+          correlationId: ctx.correlationId,
+        },
+      );
     });
   }
 }

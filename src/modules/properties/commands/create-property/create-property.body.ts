@@ -5,7 +5,13 @@ import { isCurrency } from '../../domain/property-rules.js';
 import type { CreatePropertyInput } from './create-property.js';
 
 /** Bounds of the fields, for every door. */
-export const code = { max: 20, pattern: CODE_PATTERN, code: 'CODE_INVALID', hint: 'A to Z, 0 to 9, - and _.', example: 'RESORT' };
+export const code = {
+  max: 20,
+  pattern: CODE_PATTERN,
+  code: 'CODE_INVALID',
+  hint: 'A to Z, 0 to 9, - and _.',
+  example: 'RESORT',
+};
 export const name = { max: 200, example: 'Resort Hotel' };
 export const timeZone = {
   max: 60,

@@ -39,8 +39,10 @@ export class CreateProperty {
     const businessDate = input.businessDate ?? dateInZone(this.clock.now(), input.timeZone);
     return runOnce(this.uow, ctx, 'property.create', claim, async (tx) => {
       const { code, name, timeZone, currency } = input;
-      const values = { code, name, timeZone, currency, businessDate, version: 1 };
-      await tx.entities.insert(PropertyEntity, { tenantId: tx.tenantId, propertyId, ...values }).catch(refuseViolation);
+      const values = { code, name, timeZone, currency, businessDate };
+      await tx.entities
+        .insert(PropertyEntity, { tenantId: tx.tenantId, propertyId, ...values, version: 1 })
+        .catch(refuseViolation);
       const row = await findProperty(tx, propertyId);
       const created = {
         aggregateType: 'property' as const,
@@ -48,7 +50,7 @@ export class CreateProperty {
         version: 1,
         type: 'property.created',
         data: { ...propertyEvent(row) },
-        changes: { code: [null, code], name: [null, name], timeZone: [null, timeZone], currency: [null, currency], businessDate: [null, businessDate] },
+        changes: Object.fromEntries(Object.entries(values).map(([field, value]) => [field, [null, value]])),
       };
       await appendChanges(tx, ctx, [created, ...(await seedRatePlans(tx, propertyId))]);
       return answer(201, propertyView(row), {

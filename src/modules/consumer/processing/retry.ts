@@ -36,7 +36,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
  */
 export async function processWithRetry<T>(work: () => Promise<T>, policy: RetryPolicy): Promise<T> {
   const { retries, backoffMs, onRetry, wait = sleep, random } = policy;
-  for (let retry = 0; ; ) {
+  for (let retry = 0; ;) {
     try {
       return await work();
     } catch (error) {

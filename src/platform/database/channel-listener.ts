@@ -1,25 +1,32 @@
 import pg from 'pg';
-import { type LoopLog, WorkerLoop } from '../../../platform/worker/loop.js';
-import { CHANNEL } from './commit-notifier.js';
+import { type LoopLog, WorkerLoop } from '../worker/loop.js';
 
 const CHECK_INTERVAL_MS = 10_000;
 
+/** What to listen to, and who asks. */
+export interface ChannelOptions {
+  /** An SQL identifier. */
+  readonly channel: string;
+  /** Name of the loop. */
+  readonly name: string;
+}
+
 /**
- * Wakes the relay of this process when another process commits events. LISTEN holds a session, so it has a connection of its
- * own, which a loop opens and opens again whenever it drops. Behind a pooler in transaction mode it hears nothing, and
- * polling goes on.
+ * Calls `heard` on every NOTIFY of a channel. LISTEN holds a session, so it has a connection of its own, which a loop opens,
+ * and opens again whenever it drops. Behind a pooler in transaction mode it hears nothing: whoever listens polls as well.
  */
-export class CommitListener {
+export class ChannelListener {
   readonly loop: WorkerLoop;
   private client: pg.Client | null = null;
 
   constructor(
     private readonly databaseUrl: string,
-    private readonly wake: () => void,
+    private readonly options: ChannelOptions,
+    private readonly heard: () => void,
     log: LoopLog,
   ) {
     this.loop = new WorkerLoop(
-      { name: 'outbox.listener', intervalMs: CHECK_INTERVAL_MS, maxBackoffMs: 5_000 },
+      { name: options.name, intervalMs: CHECK_INTERVAL_MS, maxBackoffMs: 5_000 },
       () => this.listen(),
       log,
     );
@@ -54,7 +61,7 @@ export class CommitListener {
       query_timeout: 5_000,
       keepAlive: true,
     });
-    client.on('notification', () => this.wake());
+    client.on('notification', () => this.heard());
     client.on('error', () => undefined);
     client.on('end', () => {
       if (this.client !== client) return;
@@ -62,9 +69,9 @@ export class CommitListener {
       this.loop.wake();
     });
     await client.connect();
-    await client.query(`LISTEN ${CHANNEL}`);
+    await client.query(`LISTEN ${this.options.channel}`);
     // What was committed before the LISTEN was not heard.
-    this.wake();
+    this.heard();
     return client;
   }
 

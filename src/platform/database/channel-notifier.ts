@@ -1,35 +1,28 @@
 import pg from 'pg';
-import { onEventsCommitted } from '../contract/append-changes.js';
-
-/** The channel between processes. */
-export const CHANNEL = 'tartware_outbox';
 
 /**
- * Tells the workers of other processes that events were committed: at most one NOTIFY each `gapMs`, on a connection of its
- * own, never inside a business transaction (where it costs 45% of throughput at 8 clients). Failures are ignored: the
- * relays poll, and a wake-up is only a hurry.
+ * Sends NOTIFY without payload, coalesced: at most one each `gapMs`, on a connection of its own, never inside a business
+ * transaction (where it costs 45% of throughput at 8 clients). Failures are ignored: whoever listens polls as well, and a
+ * notification is only a hurry.
  */
-export class CommitNotifier {
+export class ChannelNotifier {
   private client: pg.Client | null = null;
   private timer: NodeJS.Timeout | null = null;
-  private unsubscribe: (() => void) | null = null;
   private sending: Promise<void> | null = null;
   private again = false;
-  /** NOTIFYs sent, for tests. */
+  private stopped = false;
+  /** NOTIFYs that the server took. */
   sent = 0;
 
+  /** @param channel an SQL identifier */
   constructor(
     private readonly databaseUrl: string,
+    private readonly channel: string,
     private readonly gapMs = 5,
   ) {}
 
-  start(): void {
-    this.unsubscribe ??= onEventsCommitted(() => this.notify());
-  }
-
   async stop(): Promise<void> {
-    this.unsubscribe?.();
-    this.unsubscribe = null;
+    this.stopped = true;
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
     this.again = false;
@@ -39,6 +32,7 @@ export class CommitNotifier {
 
   /** Coalesced: the first goes at once; those within the gap, or while one is under way, become one more afterwards. */
   notify(): void {
+    if (this.stopped) return;
     if (this.timer || this.sending) {
       this.again = true;
       return;
@@ -62,7 +56,7 @@ export class CommitNotifier {
   private async send(): Promise<void> {
     try {
       this.client ??= await this.connect();
-      await this.client.query(`NOTIFY ${CHANNEL}`);
+      await this.client.query(`NOTIFY ${this.channel}`);
       this.sent += 1;
     } catch {
       await this.drop();

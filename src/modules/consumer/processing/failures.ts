@@ -1,19 +1,14 @@
-import { isRetryable, isUnavailable, sqlState, violatedConstraint } from '../../../platform/database/sqlstate.js';
+import {
+  isRetryable,
+  isUnavailable,
+  sqlState,
+  violatedConstraint,
+} from '../../../platform/database/sqlstate.js';
 import { LogUnavailableError } from '../../../platform/event-log/event-log.js';
 import { DomainError } from '../../../platform/kernel/errors.js';
-
-/** Why a record is in the dead letters. Besides these: `SQLSTATE_<code>` and the codes of DomainErrors. */
-export type FailureCode =
-  | 'NOT_JSON'
-  | 'INVALID_ENVELOPE'
-  | 'UNKNOWN_EVENT_TYPE'
-  | 'UNKNOWN_EVENT_VERSION'
-  | 'INVALID_EVENT_DATA'
-  | 'TENANT_MISMATCH'
-  | 'KEY_MISMATCH'
-  | 'KEY_GAP'
-  | 'KEY_PARKED'
-  | 'PROJECTION_FAILED';
+import type { BadRecord, GoodRecord } from '../domain/decode.js';
+import { storable } from '../domain/storable.js';
+import { FencedError } from '../persistence/fenced-error.js';
 
 /**
  * What an error says of the event that was being applied. `infrastructure`: nothing, and the partition waits.
@@ -26,15 +21,11 @@ const NOT_THE_EVENT = /^(40|42|55|58|XX)/;
 /** Data exceptions, integrity, program limits: the same data will meet them again. */
 const THE_EVENT = /^(22|23|54)/;
 
-/** Somebody else has claimed the partition since: nothing was written. */
-export class FencedError extends Error {
-  override readonly name = 'FencedError';
-}
-
 /** Decides by type, code and SQLSTATE; never by an error's words. */
 export function kindOf(error: unknown): FailureKind {
   if (error instanceof FencedError) return 'infrastructure';
-  if (error instanceof LogUnavailableError || isUnavailable(error) || isRetryable(error)) return 'infrastructure';
+  if (error instanceof LogUnavailableError || isUnavailable(error) || isRetryable(error))
+    return 'infrastructure';
   if (error instanceof DomainError) return error.category === 'UNAVAILABLE' ? 'infrastructure' : 'permanent';
   const state = isPostgres(error) ? sqlState(error)! : '';
   if (NOT_THE_EVENT.test(state)) return 'infrastructure';
@@ -57,7 +48,14 @@ export function describeFailure(error: unknown): { readonly code: string; readon
   return { code: 'PROJECTION_FAILED', cause: storable(text).slice(0, 300) };
 }
 
-/** Text that PostgreSQL takes: without NUL and lone surrogates. */
-export const storable = (text: string): string => text.replaceAll('\0', '').toWellFormed();
+/** The record of an event that was tried and given up. */
+export const buried = (good: GoodRecord, error: unknown, retryCount: number): BadRecord => ({
+  kind: 'bad',
+  record: good.record,
+  identity: good.event,
+  retryCount,
+  ...describeFailure(error),
+});
 
-const isPostgres = (error: unknown): boolean => /^[0-9A-Z]{5}$/.test(sqlState(error) ?? '') && !sqlState(error)!.startsWith('E');
+const isPostgres = (error: unknown): boolean =>
+  /^[0-9A-Z]{5}$/.test(sqlState(error) ?? '') && !sqlState(error)!.startsWith('E');

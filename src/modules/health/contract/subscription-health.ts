@@ -1,4 +1,4 @@
-import type { TransportStatus } from '../../platform/event-log/transport/event-log-transport.js';
+import type { TransportStatus } from '../../../platform/event-log/transport/event-log-transport.js';
 
 /** How this process's subscriptions do. The entry point makes the transport, and tells here whom to ask. */
 export class SubscriptionHealth {

@@ -1,0 +1,1 @@
+export { SeedDemo } from '../commands/seed-demo.js';
