@@ -28,7 +28,11 @@ const valueOf = async (metric: { get(): Promise<{ values: { value: number }[] }>
 describe('the consumer', () => {
   let path: ReliablePath;
   let meddler: Meddler;
-  const stay = (status: string, arrival = '2027-03-01', nightlyMinor: readonly number[] = [100, 200]): Stay => ({
+  const stay = (
+    status: string,
+    arrival = '2027-03-01',
+    nightlyMinor: readonly number[] = [100, 200],
+  ): Stay => ({
     propertyId: path.house.propertyId,
     status,
     arrival,
@@ -37,11 +41,15 @@ describe('the consumer', () => {
   const nights = (): Promise<object[]> =>
     path.rows(`SELECT night, booked_rooms, booked_revenue_minor::int AS revenue, stayed_rooms FROM occupancy_nights
       WHERE booked_rooms <> 0 OR booked_revenue_minor <> 0 OR stayed_rooms <> 0 ORDER BY night`);
-  const letters = (): Promise<{ code: string; status: string; key_seq: number | null; retries: number; tenant: string }[]> =>
+  const letters = (): Promise<
+    { code: string; status: string; key_seq: number | null; retries: number; tenant: string }[]
+  > =>
     path.rows(`SELECT failure_code AS code, status, key_seq, retry_count AS retries, tenant_id AS tenant
       FROM dead_letters ORDER BY created_at, log_offset`);
   const offset = async (): Promise<number> => {
-    const [row] = await path.rows<{ n: number }>(`SELECT next_offset::int AS n FROM reservation_event_offsets`);
+    const [row] = await path.rows<{ n: number }>(
+      `SELECT next_offset::int AS n FROM reservation_event_offsets`,
+    );
     return row!.n;
   };
   /** A record as a stranger may write it. */
@@ -129,7 +137,9 @@ describe('the consumer', () => {
         if (status === 'CHECKED_OUT') sum.stayed_rooms += 1;
         recount.set(night, sum);
       });
-    const expected = [...recount].sort(([a], [b]) => (a < b ? -1 : 1)).map(([night, sum]) => ({ night, ...sum }));
+    const expected = [...recount]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([night, sum]) => ({ night, ...sum }));
     expect(await nights()).toEqual(expected);
   });
 
@@ -172,7 +182,11 @@ describe('the consumer', () => {
       throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
     };
     for (let i = 0; i < 6; i++) expect(await consumer.batch(path.batchOf(0))).toBe(0n);
-    expect([meddler.calls, await valueOf(metrics.retries), await path.count('dead_letters')]).toEqual([6, retries, 0]);
+    expect([meddler.calls, await valueOf(metrics.retries), await path.count('dead_letters')]).toEqual([
+      6,
+      retries,
+      0,
+    ]);
     expect(path.reports.lines).toHaveLength(1);
   });
 
@@ -181,7 +195,11 @@ describe('the consumer', () => {
       const [bad, good] = [inSlot(0), inSlot(0)];
       for (const key of [good, bad, good, bad, good]) {
         const version = path.events().filter(({ aggregateId }) => aggregateId === key).length + 1;
-        await path.reserve(key, version, reservationData(stay('CONFIRMED'), version > 1 ? stay('CONFIRMED') : null));
+        await path.reserve(
+          key,
+          version,
+          reservationData(stay('CONFIRMED'), version > 1 ? stay('CONFIRMED') : null),
+        );
         await path.drain();
       }
       const tries: number[] = [];
@@ -211,10 +229,15 @@ describe('the consumer', () => {
       await path.reserve(inSlot(0), 1, reservationData(stay('CONFIRMED')));
       await path.drain();
       meddler.meddle = () => {
-        throw Object.assign(new Error('Failing row contains (Ada Guest)'), { code: '23514', constraint: 'some_check' });
+        throw Object.assign(new Error('Failing row contains (Ada Guest)'), {
+          code: '23514',
+          constraint: 'some_check',
+        });
       };
       await path.consume(path.consumer({ projectors: [meddler] }));
-      const [letter] = await path.rows<object>(`SELECT retry_count, failure_code, failure_cause FROM dead_letters`);
+      const [letter] = await path.rows<object>(
+        `SELECT retry_count, failure_code, failure_cause FROM dead_letters`,
+      );
       expect(letter).toEqual({
         retry_count: 0,
         failure_code: 'SQLSTATE_23514',
@@ -230,7 +253,9 @@ describe('the consumer', () => {
         if (meddler.calls < 4) throw new Error('not yet');
       };
       await path.consume(path.consumer({ projectors: [meddler] }));
-      expect([meddler.calls, await path.count('dead_letters'), await path.count('event_inbox')]).toEqual([4, 0, 1]);
+      expect([meddler.calls, await path.count('dead_letters'), await path.count('event_inbox')]).toEqual([
+        4, 0, 1,
+      ]);
     });
 
     it('never takes occupancy below zero: the database refuses, and the event is dead-lettered', async () => {
@@ -288,7 +313,9 @@ describe('the consumer', () => {
       ['KEY_PARKED', mine],
     ]);
     expect([await offset(), await path.count('event_inbox')]).toEqual([13, 1]);
-    const [cut] = await path.rows<{ record_value: Buffer }>(`SELECT record_value FROM dead_letters WHERE log_offset = 1`);
+    const [cut] = await path.rows<{ record_value: Buffer }>(
+      `SELECT record_value FROM dead_letters WHERE log_offset = 1`,
+    );
     expect(cut!.record_value.toString()).toBe('{"cut": ');
   });
 
@@ -333,7 +360,9 @@ describe('the consumer', () => {
     it('stops in the midst of a batch that was taken away', async () => {
       const consumer = path.consumer();
       await consumer.assigned(TOPIC, 0);
-      await expect(consumer.batch({ ...path.batchOf(0), isLive: () => false })).rejects.toBeInstanceOf(FencedError);
+      await expect(consumer.batch({ ...path.batchOf(0), isLive: () => false })).rejects.toBeInstanceOf(
+        FencedError,
+      );
       expect(await path.count('event_inbox')).toBe(0);
     });
   });
@@ -376,7 +405,9 @@ describe('the consumer', () => {
     path.store.down = false;
     await publisher.loop.runOnce();
     await publisher.loop.runOnce();
-    const published = path.store.records(DLQ).map(({ value }) => JSON.parse(value!.toString()) as Record<string, unknown>);
+    const published = path.store
+      .records(DLQ)
+      .map(({ value }) => JSON.parse(value!.toString()) as Record<string, unknown>);
     expect(published).toHaveLength(2);
     expect(published[0]).toMatchObject({
       ...event,
@@ -387,7 +418,10 @@ describe('the consumer', () => {
       failureCause: 'RangeError: no such night',
       source: { topic: TOPIC, partition: 0, offset: '0' },
     });
-    expect(published[1]).toMatchObject({ originalBase64: Buffer.from('garbage').toString('base64'), retryCount: 0 });
+    expect(published[1]).toMatchObject({
+      originalBase64: Buffer.from('garbage').toString('base64'),
+      retryCount: 0,
+    });
     expect(path.store.records(DLQ)[0]!.headers['ce_tenantid']).toBe(path.house.tenantId);
   });
 });

@@ -147,6 +147,50 @@ describe('200 clients that ask at once for the last room', () => {
   }, 120_000);
 });
 
+describe('300 clients that ask at once where there is room for all', () => {
+  it('get a 201 each, of their own booking, and every one of them is written whole', async () => {
+    const house = await createHouse(database, { rooms: 300 });
+    const jobs = Array.from({ length: 300 }, (_, i) =>
+      jobOf(
+        clerkOf(house, { subject: `client ${i}` }),
+        creationIn(house, { externalId: `booking ${i}` }),
+        'k',
+      ),
+    );
+    const answers = await Promise.all(jobs.map((job) => desks[0]!.submit(job)));
+    const told = answers.map(({ status, body }) => {
+      const { id, externalId, correlationId } = JSON.parse(body).data;
+      return { status, id, externalId, correlationId };
+    });
+    expect(told).toEqual(
+      jobs.map(({ ctx, command }, i) => ({
+        status: 201,
+        id: command.reservationId,
+        externalId: `booking ${i}`,
+        correlationId: ctx.correlationId,
+      })),
+    );
+    expect(await contradictions(house.tenantId)).toEqual(NONE);
+    expect(await keysOf(house.tenantId)).toBe(300);
+    const { rows } = await superuser.query(
+      `SELECT a.actor, e.correlation_id AS "correlationId", e.data->>'externalId' AS "externalId"
+         FROM outbox_events e JOIN audit_log a ON a.tenant_id = e.tenant_id AND a.resource_id = e.aggregate_id
+        WHERE e.tenant_id = $1 AND e.actor = a.actor`,
+      [house.tenantId],
+    );
+    const sorted = (list: readonly object[]): string[] => list.map((row) => JSON.stringify(row)).sort();
+    expect(sorted(rows)).toEqual(
+      sorted(
+        jobs.map(({ ctx }, i) => ({
+          actor: `client ${i}`,
+          correlationId: ctx.correlationId,
+          externalId: `booking ${i}`,
+        })),
+      ),
+    );
+  });
+});
+
 /** A small generator of its own: the seed is told on failure, Math.random has none. */
 function randomFrom(seed: number): (below: number) => number {
   let state = seed;

@@ -81,7 +81,9 @@ describe('the outbox relay', () => {
     );
     await inLog(320);
     expect(inversions(path.events())).toEqual([]);
-    const published = relays.map((relay) => relay.laneLoops.reduce((runs, loop) => runs + loop.status().runs, 0));
+    const published = relays.map((relay) =>
+      relay.laneLoops.reduce((runs, loop) => runs + loop.status().runs, 0),
+    );
     expect(Math.min(...published)).toBeGreaterThan(0);
   });
 
@@ -90,7 +92,13 @@ describe('the outbox relay', () => {
     const relay = path.relay();
     const { ctx } = path;
     await path.uow.run(ctx, 'test.early', async (tx) => {
-      const change = { aggregateType: 'guest', version: 1, type: 'guest.created', data: {}, changes: {} } as const;
+      const change = {
+        aggregateType: 'guest',
+        version: 1,
+        type: 'guest.created',
+        data: {},
+        changes: {},
+      } as const;
       await appendChanges(tx, ctx, [{ ...change, aggregateId: early }]);
       await path.reserve(late, 1, {});
       await path.drain(relay);
@@ -107,7 +115,12 @@ describe('the outbox relay', () => {
     const [record] = path.store.records(TOPIC);
     const [event] = path.events();
     expect(record).toMatchObject({ partition: 11 % 8, key: id });
-    expect(event).toMatchObject({ aggregateId: id, keySeq: 1, data: { text: 'naïve “data”' }, tenantId: path.house.tenantId });
+    expect(event).toMatchObject({
+      aggregateId: id,
+      keySeq: 1,
+      data: { text: 'naïve “data”' },
+      tenantId: path.house.tenantId,
+    });
     expect(event!.occurredAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
     expect(record!.headers).toMatchObject({
       ce_id: event!.eventId,
@@ -119,7 +132,9 @@ describe('the outbox relay', () => {
       traceparent: expect.stringMatching(/^00-/),
       'content-type': 'application/json',
     });
-    const [receipt] = await path.rows<{ partition: number; log_offset: number }>(`SELECT * FROM event_receipts`);
+    const [receipt] = await path.rows<{ partition: number; log_offset: number }>(
+      `SELECT * FROM event_receipts`,
+    );
     expect(receipt).toMatchObject({ partition: 3, log_offset: 0 });
     expect(slotOf(id)).toBe(11);
   });
@@ -255,7 +270,8 @@ describe('the outbox relay', () => {
       const [bad, ...good] = Array.from({ length: 6 }, () => inSlot(4));
       log.refuses.add(bad!);
       for (const version of [1, 2])
-        for (const id of [good[0]!, good[1]!, bad!, good[2]!, good[3]!, good[4]!]) await path.reserve(id, version, {});
+        for (const id of [good[0]!, good[1]!, bad!, good[2]!, good[3]!, good[4]!])
+          await path.reserve(id, version, {});
       const relay = path.relay(log, { retryScheduleMs: [60_000] });
       await path.drain(relay);
       expect(path.events().map(({ aggregateId }) => aggregateId)).not.toContain(bad);

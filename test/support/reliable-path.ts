@@ -73,9 +73,11 @@ export class ReliablePath {
       { app: await pool(db.appUrl), worker: await pool(db.workerUrl) },
       new MemoryLogStore(),
     );
-    await path.log().provision(
-      [TOPIC, DLQ].map((name) => ({ name, partitions, retentionMs: 10 ** 9, maxMessageBytes: 100_000 })),
-    );
+    await path
+      .log()
+      .provision(
+        [TOPIC, DLQ].map((name) => ({ name, partitions, retentionMs: 10 ** 9, maxMessageBytes: 100_000 })),
+      );
     return path;
   }
 
@@ -88,19 +90,34 @@ export class ReliablePath {
   }
 
   get ctx(): OpContext {
-    return makeContext({ tenantId: this.house.tenantId, subject: 'tester', permissions: ['*'], source: 'system' });
+    return makeContext({
+      tenantId: this.house.tenantId,
+      subject: 'tester',
+      permissions: ['*'],
+      source: 'system',
+    });
   }
 
   /** A client of the one log. */
   log(): MemoryEventLog {
-    return new MemoryEventLog({ store: this.store, timing: { pauseMs: 5, backoffMinMs: 2, backoffMaxMs: 20 } });
+    return new MemoryEventLog({
+      store: this.store,
+      timing: { pauseMs: 5, backoffMinMs: 2, backoffMaxMs: 20 },
+    });
   }
 
   relay(log: EventLog = this.log(), options: Partial<RelayOptions> = {}): OutboxRelay {
     const relay = new OutboxRelay(
       this.work,
       log,
-      { topic: TOPIC, leaseMs: 10_000, sweepIntervalMs: 20, batchSize: 100, retryScheduleMs: [0, 0], ...options },
+      {
+        topic: TOPIC,
+        leaseMs: 10_000,
+        sweepIntervalMs: 20,
+        batchSize: 100,
+        retryScheduleMs: [0, 0],
+        ...options,
+      },
       this.reports,
     );
     this.relays.push(relay);
@@ -108,14 +125,21 @@ export class ReliablePath {
   }
 
   /** A consumer with the occupancy projector, and what is added. */
-  consumer(options: { projectors?: readonly Projector[]; maxRetries?: number; owner?: string } = {}): EventProcessor {
+  consumer(
+    options: { projectors?: readonly Projector[]; maxRetries?: number; owner?: string } = {},
+  ): EventProcessor {
     const projectors = new Projectors();
     new OccupancyProjector(projectors);
     for (const projector of options.projectors ?? []) projectors.register(projector);
     return new EventProcessor(
       this.work,
       projectors,
-      { group: GROUP, owner: options.owner ?? 'tester', maxRetries: options.maxRetries ?? 3, retryBackoffMs: 1 },
+      {
+        group: GROUP,
+        owner: options.owner ?? 'tester',
+        maxRetries: options.maxRetries ?? 3,
+        retryBackoffMs: 1,
+      },
       this.reports,
     );
   }
@@ -129,7 +153,9 @@ export class ReliablePath {
   ): Promise<void> {
     const { ctx } = this;
     await this.uow.run(ctx, 'test.reserve', (tx) =>
-      appendChanges(tx, ctx, [{ aggregateType: 'reservation', aggregateId, version, type, data, changes: {} }]),
+      appendChanges(tx, ctx, [
+        { aggregateType: 'reservation', aggregateId, version, type, data, changes: {} },
+      ]),
     );
   }
 
@@ -144,7 +170,14 @@ export class ReliablePath {
       for (const aggregateId of ids) {
         const [row] = await tx.query<{ version: number }>(BUMP, [tx.tenantId, aggregateId]);
         await appendChanges(tx, ctx, [
-          { aggregateType: 'guest', aggregateId, version: row!.version - 1, type: 'guest.updated', data: {}, changes: {} },
+          {
+            aggregateType: 'guest',
+            aggregateId,
+            version: row!.version - 1,
+            type: 'guest.updated',
+            data: {},
+            changes: {},
+          },
         ]);
       }
     });
@@ -157,7 +190,9 @@ export class ReliablePath {
 
   /** Everything of one partition that is in the log, as one batch. */
   batchOf(partition: number, from = 0n): RecordBatch {
-    const records = this.store.records(TOPIC).filter((record) => record.partition === partition && record.offset >= from);
+    const records = this.store
+      .records(TOPIC)
+      .filter((record) => record.partition === partition && record.offset >= from);
     return this.batch(records);
   }
 
@@ -186,6 +221,12 @@ export class ReliablePath {
   /** Runs a relay (one of its own, unless told) until there is nothing to send. */
   async drain(relay: OutboxRelay = (this.drainer ??= this.relay())): Promise<void> {
     while (await relay.runOnce());
+  }
+
+  /** Stops that relay, so that another gets all slots at once. */
+  async releaseDrainer(): Promise<void> {
+    await this.drainer?.stop();
+    this.drainer = null;
   }
 
   /** Rows as the superuser sees them. */

@@ -6,7 +6,7 @@ type Branded<T, B extends string> = T & { readonly [brand]: B };
 /** The tenant of a row, a token, a message: a UUID. Branded, so that no other id passes for it. */
 export type TenantId = Branded<string, 'TenantId'>;
 
-/** The platform's own tenant: its acts on tenants are recorded under it, and only it sees the list of tenants. */
+/** The platform's own tenant: only in its scope is the list of tenants seen, and nothing else. What it does to a tenant is recorded under that tenant. */
 export const PLATFORM_TENANT_ID = '00000000-0000-0000-0000-000000000000' as TenantId;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -38,9 +38,15 @@ const withData = (data: object): object => ({ ...event, data: { ...event.data, .
 describe('decoding a record', () => {
   it('gives an answer to any bytes, and takes only what is whole', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.uint8Array(), fc.json().map((text) => Buffer.from(text))), (bytes) => {
-        expect(decodeRecord({ ...recordOf(null), value: Buffer.from(bytes) }).kind).toBe('bad');
-      }),
+      fc.property(
+        fc.oneof(
+          fc.uint8Array(),
+          fc.json().map((text) => Buffer.from(text)),
+        ),
+        (bytes) => {
+          expect(decodeRecord({ ...recordOf(null), value: Buffer.from(bytes) }).kind).toBe('bad');
+        },
+      ),
     );
     expect(codeOf(event)).toBe('OK');
   });
@@ -55,10 +61,18 @@ describe('decoding a record', () => {
     expect(codeOf({ ...event, type: 'reservation' })).toBe('UNKNOWN_EVENT_TYPE');
     expect(codeOf({ ...event, type: 'reservation.created.again' })).toBe('UNKNOWN_EVENT_TYPE');
     expect(codeOf({ ...event, type: 'guest.created' })).toBe('UNKNOWN_EVENT_TYPE');
-    expect(codeOf({ ...event, type: 'constructor.name', aggregateType: 'constructor' })).toBe('UNKNOWN_EVENT_TYPE');
+    expect(codeOf({ ...event, type: 'constructor.name', aggregateType: 'constructor' })).toBe(
+      'UNKNOWN_EVENT_TYPE',
+    );
     expect(codeOf({ ...event, version: 2 })).toBe('UNKNOWN_EVENT_VERSION');
-    expect(decodeRecord({ ...recordOf(event), headers: {} })).toMatchObject({ code: 'TENANT_MISMATCH', identity: null });
-    expect(decodeRecord({ ...recordOf(event), key: newId() })).toMatchObject({ code: 'KEY_MISMATCH', identity: null });
+    expect(decodeRecord({ ...recordOf(event), headers: {} })).toMatchObject({
+      code: 'TENANT_MISMATCH',
+      identity: null,
+    });
+    expect(decodeRecord({ ...recordOf(event), key: newId() })).toMatchObject({
+      code: 'KEY_MISMATCH',
+      identity: null,
+    });
   });
 
   it("checks a reservation's data, so that no projection meets what it can't add up", () => {
@@ -73,7 +87,8 @@ describe('decoding a record', () => {
       { previous: { ...event.data, status: 'ARRIVED' } },
       { previous: [] },
     ];
-    for (const fault of faults) expect([fault, codeOf(withData(fault))]).toEqual([fault, 'INVALID_EVENT_DATA']);
+    for (const fault of faults)
+      expect([fault, codeOf(withData(fault))]).toEqual([fault, 'INVALID_EVENT_DATA']);
     expect(codeOf(withData({ previous: event.data }))).toBe('OK');
   });
 });

@@ -15,8 +15,15 @@ const record = { partition: 0, offset: 0n, key: null, value: null, headers: {} }
 
 function delivered(aggregateId: string, keySeq: number, bad = false): DecodedRecord {
   const event = identity(aggregateId, keySeq);
-  if (bad) return { kind: 'bad', record, code: 'UNKNOWN_EVENT_TYPE', cause: '', retryCount: 0, identity: event };
-  const rest = { type: 'guest.updated', version: 1, aggregateType: 'guest', correlationId: '', data: {} } as const;
+  if (bad)
+    return { kind: 'bad', record, code: 'UNKNOWN_EVENT_TYPE', cause: '', retryCount: 0, identity: event };
+  const rest = {
+    type: 'guest.updated',
+    version: 1,
+    aggregateType: 'guest',
+    correlationId: '',
+    data: {},
+  } as const;
   return { kind: 'event', record, event: { ...event, ...rest } };
 }
 
@@ -36,9 +43,13 @@ describe('the plan of a batch', () => {
         const { apply, duplicates, bury } = planBatch(records, states);
         expect(apply.length + duplicates.length + bury.length).toBe(records.length);
         for (const key of KEYS) {
-          const seqs = apply.filter(({ event }) => event.aggregateId === key).map(({ event }) => event.keySeq);
+          const seqs = apply
+            .filter(({ event }) => event.aggregateId === key)
+            .map(({ event }) => event.keySeq);
           expect(seqs).toEqual(seqs.map((_, i) => before + 1 + i));
-          const buried = bury.filter((one) => one.identity!.aggregateId === key).map((one) => one.identity!.keySeq);
+          const buried = bury
+            .filter((one) => one.identity!.aggregateId === key)
+            .map((one) => one.identity!.keySeq);
           expect(new Set(buried).size).toBe(buried.length);
         }
       }),
@@ -55,8 +66,15 @@ describe('the plan of a batch', () => {
           KEYS.map((key) => [
             keyOf(identity(key, 1)),
             {
-              appliedSeq: Math.max(0, ...first.apply.filter(({ event }) => event.aggregateId === key).map(({ event }) => event.keySeq)),
-              buriedSeqs: first.bury.filter((one) => one.identity!.aggregateId === key).map((one) => one.identity!.keySeq),
+              appliedSeq: Math.max(
+                0,
+                ...first.apply
+                  .filter(({ event }) => event.aggregateId === key)
+                  .map(({ event }) => event.keySeq),
+              ),
+              buriedSeqs: first.bury
+                .filter((one) => one.identity!.aggregateId === key)
+                .map((one) => one.identity!.keySeq),
             },
           ]),
         );
@@ -70,7 +88,14 @@ describe('the plan of a batch', () => {
   });
 
   it('lets nothing of a foreign or unreadable record touch a key', () => {
-    const unreadable: DecodedRecord = { kind: 'bad', record, code: 'TENANT_MISMATCH', cause: '', retryCount: 0, identity: null };
+    const unreadable: DecodedRecord = {
+      kind: 'bad',
+      record,
+      code: 'TENANT_MISMATCH',
+      cause: '',
+      retryCount: 0,
+      identity: null,
+    };
     const { apply, bury } = planBatch([unreadable, delivered('a', 1)], new Map());
     expect([apply.length, bury.map(({ status }) => status)]).toEqual([1, ['DEAD']]);
   });

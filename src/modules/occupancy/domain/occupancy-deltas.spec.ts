@@ -8,7 +8,7 @@ const BOOKED = ['CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT'];
 const FIRST = isoDate('2027-02-26');
 
 const stay = fc.record({
-  propertyId: fc.constantFrom('p1', 'p2'),
+  propertyId: fc.constantFrom<string>('p1', 'p2'),
   status: fc.constantFrom(...STATUSES),
   arrival: fc.nat(9).map((days) => addDays(FIRST, days)),
   nightlyMinor: fc.array(fc.integer({ min: -50, max: 500 }), { maxLength: 5 }),
@@ -31,24 +31,35 @@ function recount(last: readonly Stay[]): Record<string, number[]> {
     for (let day = 0; day < 20; day++) {
       const night = addDays(FIRST, day);
       const there = last.flatMap((state) => {
-        const index = state.propertyId === propertyId ? (Date.parse(night) - Date.parse(state.arrival)) / 86_400_000 : -1;
+        const index =
+          state.propertyId === propertyId ? (Date.parse(night) - Date.parse(state.arrival)) / 86_400_000 : -1;
         const amount = state.nightlyMinor[index];
-        return BOOKED.includes(state.status) && amount !== undefined ? [{ status: state.status, amount }] : [];
+        return BOOKED.includes(state.status) && amount !== undefined
+          ? [{ status: state.status, amount }]
+          : [];
       });
       const stayed = there.filter(({ status }) => status === 'CHECKED_OUT');
-      const sum = (list: { amount: number }[]): number => list.reduce((total, { amount }) => total + amount, 0);
+      const sum = (list: { amount: number }[]): number =>
+        list.reduce((total, { amount }) => total + amount, 0);
       const row = [there.length, sum(there), stayed.length, sum(stayed)];
       if (row.some((value) => value !== 0)) nights[`${propertyId}/${night}`] = row;
     }
   return nights;
 }
 
-function added(batches: readonly (readonly Parameters<typeof occupancyDeltas>[0][number][])[]): Record<string, number[]> {
+function added(
+  batches: readonly (readonly Parameters<typeof occupancyDeltas>[0][number][])[],
+): Record<string, number[]> {
   const nights: Record<string, number[]> = {};
   for (const batch of batches)
     for (const delta of occupancyDeltas(batch)) {
       const row = (nights[`${delta.propertyId}/${delta.night}`] ??= [0, 0, 0, 0]);
-      const values = [delta.bookedRooms, delta.bookedRevenueMinor, delta.stayedRooms, delta.stayedRevenueMinor];
+      const values = [
+        delta.bookedRooms,
+        delta.bookedRevenueMinor,
+        delta.stayedRooms,
+        delta.stayedRevenueMinor,
+      ];
       values.forEach((value, i) => (row[i]! += value));
     }
   return Object.fromEntries(Object.entries(nights).filter(([, row]) => row.some((value) => value !== 0)));
@@ -59,7 +70,11 @@ describe('the occupancy of events', () => {
     fc.assert(
       fc.property(lives, fc.array(fc.nat(30), { maxLength: 4 }), (reservations, cuts) => {
         const events = reservations.flatMap((states) => eventsOf(states));
-        const edges = [0, ...cuts.map((cut) => Math.min(cut, events.length)).sort((a, b) => a - b), events.length];
+        const edges = [
+          0,
+          ...cuts.map((cut) => Math.min(cut, events.length)).sort((a, b) => a - b),
+          events.length,
+        ];
         const batches = edges.slice(1).map((edge, i) => events.slice(edges[i], edge));
         expect(added(batches)).toEqual(recount(reservations.map((states) => states.at(-1)!)));
       }),
@@ -73,7 +88,9 @@ describe('the occupancy of events', () => {
         const keys = deltas.map(({ tenantId, propertyId, night }) => `${tenantId}/${propertyId}/${night}`);
         expect(keys).toEqual([...new Set(keys)].sort());
         for (const { bookedRooms, bookedRevenueMinor, stayedRooms, stayedRevenueMinor } of deltas)
-          expect([bookedRooms, bookedRevenueMinor, stayedRooms, stayedRevenueMinor]).not.toEqual([0, 0, 0, 0]);
+          expect([bookedRooms, bookedRevenueMinor, stayedRooms, stayedRevenueMinor]).not.toEqual([
+            0, 0, 0, 0,
+          ]);
       }),
     );
   });

@@ -24,7 +24,10 @@ describe('the envelope', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue()), (data) => {
         const stored = JSON.stringify(data);
-        const { data: got, ...head } = JSON.parse(envelopeJson({ ...event, data: stored })) as Record<string, unknown>;
+        const { data: got, ...head } = JSON.parse(envelopeJson({ ...event, data: stored })) as Record<
+          string,
+          unknown
+        >;
         expect(JSON.stringify(got)).toBe(JSON.stringify(JSON.parse(stored)));
         expect(Object.keys(head).sort()).toEqual([
           ...['aggregateId', 'aggregateType', 'correlationId', 'eventId', 'keySeq'],

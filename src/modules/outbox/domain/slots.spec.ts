@@ -6,7 +6,8 @@ import { fairShare, LANES, laneOf, partitionOf } from './slots.js';
 describe('slots', () => {
   it('are covered by the shares of any number of relays, evenly', () => {
     expect([1, 2, 3, 5, 16, 17].map((relays) => fairShare(SLOTS, relays))).toEqual([16, 8, 6, 4, 1, 1]);
-    for (let relays = 1; relays < 40; relays++) expect(fairShare(SLOTS, relays) * relays).toBeGreaterThanOrEqual(SLOTS);
+    for (let relays = 1; relays < 40; relays++)
+      expect(fairShare(SLOTS, relays) * relays).toBeGreaterThanOrEqual(SLOTS);
   });
 
   it('never put one partition into two lanes', () => {

@@ -4,7 +4,12 @@ import { MemoryEventLog } from '../../../platform/event-log/memory/memory-event-
 import type { OutboxEvent } from '../domain/envelope.js';
 import { Sender } from './sender.js';
 
-const event = (slot: number, key: string, keySeq: number, fields: Partial<OutboxEvent> = {}): OutboxEvent => ({
+const event = (
+  slot: number,
+  key: string,
+  keySeq: number,
+  fields: Partial<OutboxEvent> = {},
+): OutboxEvent => ({
   slot,
   queueId: '1',
   tenantId: 'tenant',
@@ -27,7 +32,8 @@ const TOO_LARGE = JSON.stringify({ text: 'x'.repeat(3_000) });
 describe('the sender', () => {
   let log: MemoryEventLog;
   let sender: Sender;
-  const inLog = (): string[] => log.store.records('t').map(({ value }) => JSON.parse(value!.toString()).eventId as string);
+  const inLog = (): string[] =>
+    log.store.records('t').map(({ value }) => JSON.parse(value!.toString()).eventId as string);
 
   beforeEach(async () => {
     log = new MemoryEventLog();
@@ -72,14 +78,24 @@ describe('the sender', () => {
     const sizes: number[] = [];
     const append = log.append.bind(log);
     log.append = (topic, records) => (sizes.push(records.length), append(topic, records));
-    const events = [event(0, 'a', 1), event(0, 'b', 4, { attempts: 1 }), event(0, 'b', 5, { attempts: 1 }), event(1, 'c', 1)];
+    const events = [
+      event(0, 'a', 1),
+      event(0, 'b', 4, { attempts: 1 }),
+      event(0, 'b', 5, { attempts: 1 }),
+      event(1, 'c', 1),
+    ];
     const { sent } = await sender.send(events, 4, () => true);
     expect(sent.map((one) => one.event.eventId)).toEqual(['a-1', 'c-1', 'b-4']);
     expect(sizes).toEqual([2, 1]);
   });
 
   it('sends nothing more of a slot once its lease could not be proved, even if it can be again', async () => {
-    const events = [event(0, 'a', 1, { data: TOO_LARGE }), event(0, 'b', 1), event(0, 'b', 2), event(0, 'c', 1)];
+    const events = [
+      event(0, 'a', 1, { data: TOO_LARGE }),
+      event(0, 'b', 1),
+      event(0, 'b', 2),
+      event(0, 'c', 1),
+    ];
     let asked = 0;
     // Provable for the first append, lost for a moment in the search for the refused record, then provable again.
     const { sent, refused } = await sender.send(events, 4, () => ++asked <= events.length || asked > 6);

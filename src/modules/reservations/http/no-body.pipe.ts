@@ -8,13 +8,11 @@ export class NoBody implements PipeTransform {
     const fields =
       typeof body === 'object' && body !== null ? Object.keys(body) : body === undefined ? [] : [''];
     if (fields.length === 0) return undefined;
-    const details: FieldError[] = fields
-      .slice(0, 50)
-      .map((path) => ({
-        path: path.slice(0, 100),
-        code: 'UNKNOWN_FIELD',
-        message: 'There is no such field.',
-      }));
+    const details: FieldError[] = fields.slice(0, 50).map((path) => ({
+      path: path.slice(0, 100),
+      code: 'UNKNOWN_FIELD',
+      message: 'There is no such field.',
+    }));
     throw new DomainError('UNKNOWN_FIELD', 'VALIDATION', 'This command takes no body.', details);
   }
 }

@@ -133,7 +133,7 @@ export class CheckInBody {
   roomNumber?: string;
 }
 
-/** All given conditions hold. Dates are inclusive. */
+/** All given conditions hold. Dates are inclusive. Of guestId, guestName and confirmationNumber at most one. */
 export class SearchQuery extends PageQuery {
   @IdField({ optional: true })
   propertyId?: string;

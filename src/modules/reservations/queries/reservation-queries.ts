@@ -3,7 +3,7 @@ import type { OpContext } from '../../../platform/context/op-context.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import type { IsoDate } from '../../../platform/kernel/dates.js';
 import { nightsOf } from '../../../platform/kernel/dates.js';
-import { notFound } from '../../../platform/kernel/errors.js';
+import { invalid, notFound } from '../../../platform/kernel/errors.js';
 import { newId } from '../../../platform/kernel/ids.js';
 import type { CreateCommand } from '../domain/commands.js';
 import { decide } from '../domain/decide.js';
@@ -16,11 +16,15 @@ import {
   BY_ID,
   PROPERTY_EXISTS,
   SEARCH_BY_GUEST,
+  SEARCH_BY_NAME,
   SEARCH_BY_NUMBER,
   SEARCH_BY_PROPERTY,
 } from '../persistence/search.js';
 
-/** What to look for; all given conditions hold. Dates are inclusive. */
+/**
+ * What to look for; all given conditions hold. Dates are inclusive. Of guest id, guest name and confirmation number at most
+ * one: each names a reservation's guest or the reservation itself.
+ */
 export interface Search {
   readonly propertyId?: string;
   readonly statuses?: readonly Status[];
@@ -54,8 +58,6 @@ export interface Quote {
   }[];
 }
 
-const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&');
-
 /** Reads of reservations, in the caller's tenant. */
 @Injectable()
 export class ReservationQueries {
@@ -70,8 +72,18 @@ export class ReservationQueries {
     return row;
   }
 
-  /** A page in the order of (arrival, id). @throws DomainError PROPERTY_NOT_FOUND */
-  search(ctx: OpContext, search: Search, cursor: SearchCursor | null, limit: number): Promise<Reservation[]> {
+  /** A page in the order of (arrival, id). @throws DomainError PROPERTY_NOT_FOUND (404), SEARCH_AMBIGUOUS (400) */
+  async search(
+    ctx: OpContext,
+    search: Search,
+    cursor: SearchCursor | null,
+    limit: number,
+  ): Promise<Reservation[]> {
+    const named = [search.guestId, search.guestName, search.confirmationNumber].filter(
+      (name) => name !== undefined,
+    );
+    if (named.length > 1)
+      throw invalid('SEARCH_AMBIGUOUS', 'guestId', 'Give one of guestId, guestName and confirmationNumber.');
     const common = [
       ctx.tenantId,
       search.propertyId ?? null,
@@ -94,12 +106,8 @@ export class ReservationQueries {
           ...common,
           search.confirmationNumber.toUpperCase(),
         ]);
-      if (search.guestId || search.guestName)
-        return tx.query<ReservationRow>(SEARCH_BY_GUEST, [
-          ...common,
-          search.guestId ?? null,
-          search.guestName ? `${escapeLike(search.guestName.toLowerCase())}%` : null,
-        ]);
+      if (search.guestId) return tx.query<ReservationRow>(SEARCH_BY_GUEST, [...common, search.guestId]);
+      if (search.guestName) return tx.query<ReservationRow>(SEARCH_BY_NAME, [...common, search.guestName]);
       return tx.query<ReservationRow>(SEARCH_BY_PROPERTY, common);
     });
   }
