@@ -1,6 +1,6 @@
 import 'reflect-metadata';
-import { CommanderError } from 'commander';
-import { CommandFactory } from 'nest-commander';
+import { CommanderError, type Command } from 'commander';
+import { CommandFactory, CommandRunnerService } from 'nest-commander';
 import { CliModule } from './entrypoints/cli/cli.module.js';
 import { endOf, EXIT } from './platform/cli/exit-codes.js';
 import { note } from './platform/cli/output.js';
@@ -17,9 +17,21 @@ function fail(error: Error): void {
   process.exitCode = code;
 }
 
-await CommandFactory.run(CliModule, {
+/** nest-commander sets its exit handler on the root alone; a command below would end with 1, and ignore what it can't use. */
+function strict(command: Command): void {
+  command.exitOverride(usage).allowExcessArguments(false);
+  command.commands.forEach(strict);
+}
+
+const app = await CommandFactory.createWithoutRunning(CliModule, {
   logger: ['warn', 'error', 'fatal'],
   cliName: 'tartware',
   errorHandler: usage,
   serviceErrorHandler: fail,
 });
+try {
+  strict((app.get(CommandRunnerService) as unknown as { readonly commander: Command }).commander);
+  await CommandFactory.runApplication(app);
+} finally {
+  await app.close();
+}

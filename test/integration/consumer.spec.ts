@@ -4,6 +4,7 @@ import { DeadLetterPublisher } from '../../src/modules/consumer/dead-letters/dea
 import { FencedError } from '../../src/modules/consumer/persistence/fenced-error.js';
 import { DeadLetterStore } from '../../src/modules/consumer/persistence/dead-letter-store.js';
 import type { EventEnvelope } from '../../src/modules/outbox/contract/events.js';
+import { sql } from '../../src/platform/database/sql.js';
 import { LogUnavailableError, type ReadRecord } from '../../src/platform/event-log/event-log.js';
 import { newId, PLATFORM_TENANT_ID } from '../../src/platform/kernel/ids.js';
 import { metrics } from '../../src/platform/observability/metrics.js';
@@ -170,6 +171,29 @@ describe('the consumer', () => {
     meddler.meddle = () => undefined;
     expect(await consumer.batch(path.batchOf(0))).toBe(1n);
     expect([(await nights()).length, await offset(), await path.count('event_inbox')]).toEqual([2, 1, 1]);
+  });
+
+  it('leaves nothing behind of a projector that still works when another one fails', async () => {
+    const note = sql(
+      'test.note_night',
+      `INSERT INTO occupancy_nights (tenant_id, property_id, night, booked_rooms) VALUES ($1, $1, $2, 1)`,
+    );
+    const slow: Projector = {
+      name: 'slow',
+      apply: async (tx, [event]) => {
+        for (const night of ['2030-01-01', '2030-01-02', '2030-01-03'])
+          await tx.query(note, [event!.tenantId, night]);
+      },
+    };
+    await path.reserve(inSlot(0), 1, reservationData(stay('CONFIRMED')));
+    await path.drain();
+    meddler.meddle = () => {
+      throw new LogUnavailableError('at once, while the other is at its first statement');
+    };
+    const consumer = path.consumer({ projectors: [meddler, slow] });
+    await consumer.assigned(TOPIC, 0);
+    for (let i = 0; i < 5; i++) expect(await consumer.batch(path.batchOf(0))).toBe(0n);
+    expect(await nights()).toEqual([]);
   });
 
   it('burns no attempt on an infrastructure error, however often it comes', async () => {

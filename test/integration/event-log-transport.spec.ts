@@ -72,16 +72,28 @@ describe('the Nest transport over the event log', () => {
   let log: MemoryEventLog;
   let transport: EventLogTransport;
 
-  const boot = async (controllers: Type[], subscriptions: Partial<TransportSubscription>[] = [{}]): Promise<void> => {
+  const boot = async (
+    controllers: Type[],
+    subscriptions: Partial<TransportSubscription>[] = [{}],
+  ): Promise<void> => {
     seen = [];
     values = [];
     script = [];
     log = new MemoryEventLog({ timing: { pauseMs: 2, backoffMinMs: 1, backoffMaxMs: 5 } });
     const limits = { partitions: 1, retentionMs: 60_000, maxMessageBytes: 10_000 };
-    await log.provision([{ name: 'events', ...limits }, { name: 'renamed', ...limits }]);
+    await log.provision([
+      { name: 'events', ...limits },
+      { name: 'renamed', ...limits },
+    ]);
     transport = new EventLogTransport(
       log,
-      subscriptions.map((part) => ({ topic: 'events', group: 'g', maxBatchRecords: 10, maxBatchBytes: 10_000, ...part })),
+      subscriptions.map((part) => ({
+        topic: 'events',
+        group: 'g',
+        maxBatchRecords: 10,
+        maxBatchBytes: 10_000,
+        ...part,
+      })),
     );
     @Module({ controllers })
     class TestModule {}
@@ -89,8 +101,12 @@ describe('the Nest transport over the event log', () => {
     await app.listen();
   };
   const append = (...texts: string[]): Promise<unknown> =>
-    log.append('events', texts.map((text) => ({ partition: 0, key: 'k', value: Buffer.from(text), headers: {} })));
-  const applied = (count: number): Promise<void> => events.until(`${count} values`, () => values.length >= count);
+    log.append(
+      'events',
+      texts.map((text) => ({ partition: 0, key: 'k', value: Buffer.from(text), headers: {} })),
+    );
+  const applied = (count: number): Promise<void> =>
+    events.until(`${count} values`, () => values.length >= count);
   const lastError = (): string | null => transport.statuses()[0]!.status.lastError;
 
   afterEach(async () => {
@@ -104,7 +120,11 @@ describe('the Nest transport over the event log', () => {
     await append('a', 'b');
     await applied(2);
     expect(transport.statuses()).toEqual([
-      { topic: 'events', group: 'g', status: { connected: true, partitions: [0], restarts: 0, lastError: null } },
+      {
+        topic: 'events',
+        group: 'g',
+        status: { connected: true, partitions: [0], restarts: 0, lastError: null },
+      },
     ]);
     await app!.close();
     expect(seen.filter((what) => !what.includes('/'))).toEqual(['assigned', 'batch', 'revoked']);
@@ -114,21 +134,31 @@ describe('the Nest transport over the event log', () => {
 
   it.each([
     ['throws', () => Promise.reject(new Error('boom'))],
-    ['throws at once', () => { throw new Error('boom'); }],
+    [
+      'throws at once',
+      () => {
+        throw new Error('boom');
+      },
+    ],
     ['answers an Observable that errors', () => throwError(() => new Error('boom'))],
     ['answers no offset', () => undefined],
-  ])('reads the batch again when the handler %s, though Nest swallows exceptions of event handlers', async (_how, fail) => {
-    await boot([PlainController]);
-    script.push(fail, fail);
-    await append('a');
-    await applied(1);
-    expect(seen.filter((what) => what === 'batch')).toHaveLength(3);
-    expect(lastError()).not.toBeNull();
-  });
+  ])(
+    'reads the batch again when the handler %s, though Nest swallows exceptions of event handlers',
+    async (_how, fail) => {
+      await boot([PlainController]);
+      script.push(fail, fail);
+      await append('a');
+      await applied(1);
+      expect(seen.filter((what) => what === 'batch')).toHaveLength(3);
+      expect(lastError()).not.toBeNull();
+    },
+  );
 
   it("lets the handler's own error through with EventErrorsPassThrough; Observables are unwrapped", async () => {
     await boot([FilteredController]);
-    script.push(() => { throw new Error('the database is away'); });
+    script.push(() => {
+      throw new Error('the database is away');
+    });
     await append('a');
     await applied(1);
     expect(lastError()).toContain('the database is away');
@@ -145,10 +175,13 @@ describe('the Nest transport over the event log', () => {
     await boot([PlainController]);
     let finish!: () => void;
     const entered = new Promise<EventLogMessage>((enter) => {
-      script.push((message) => new Promise((resolve) => {
-        enter(message);
-        finish = () => resolve(work(message));
-      }));
+      script.push(
+        (message) =>
+          new Promise((resolve) => {
+            enter(message);
+            finish = () => resolve(work(message));
+          }),
+      );
     });
     await append('a');
     await entered;
@@ -170,7 +203,9 @@ describe('the Nest transport over the event log', () => {
   });
 
   it('fails at listen when a topic was never provisioned, and leaves no subscription behind', async () => {
-    await expect(boot([PlainController], [{}, { pattern: 'events', topic: 'evnets' }])).rejects.toBeInstanceOf(UnknownTopicError);
+    await expect(
+      boot([PlainController], [{}, { pattern: 'events', topic: 'evnets' }]),
+    ).rejects.toBeInstanceOf(UnknownTopicError);
     expect(transport.statuses()).toEqual([]);
     expect(seen).toContain('revoked');
   });

@@ -126,8 +126,14 @@ async function copyOfRow(table: string, tenantId: string): Promise<{ text: strin
     `SELECT to_jsonb(t) AS row FROM ${table} t WHERE tenant_id = $1 LIMIT 1`,
     [tenantId],
   );
+  const { rows: columns } = await superuser.query(
+    `SELECT string_agg(quote_ident(attname), ', ') AS names FROM pg_attribute
+      WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''`,
+    [table],
+  );
+  const { names } = columns[0];
   return {
-    text: `INSERT INTO ${table} OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(NULL::${table}, $1)).*`,
+    text: `INSERT INTO ${table} (${names}) OVERRIDING SYSTEM VALUE SELECT ${names} FROM jsonb_populate_record(NULL::${table}, $1)`,
     values: [rows[0].row],
   };
 }

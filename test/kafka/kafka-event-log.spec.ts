@@ -3,26 +3,45 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type LogRecord, LogUnavailableError, type Subscription } from '../../src/platform/event-log/event-log.js';
+import {
+  type LogRecord,
+  LogUnavailableError,
+  type Subscription,
+} from '../../src/platform/event-log/event-log.js';
 import { createKafka } from '../../src/platform/event-log/kafka/kafka-client.js';
-import { KafkaEventLog, type KafkaEventLogOptions } from '../../src/platform/event-log/kafka/kafka-event-log.js';
+import {
+  KafkaEventLog,
+  type KafkaEventLogOptions,
+} from '../../src/platform/event-log/kafka/kafka-event-log.js';
 import { type Broker, startBroker } from '../../tools/kafka/broker.mjs';
 import { describeEventLogConformance } from '../support/event-log-conformance.js';
 import { GroupLedger, RecordingHandler } from '../support/recording-handler.js';
 
 const SILENT = { warn: () => undefined, error: () => undefined };
-const QUICK: Omit<KafkaEventLogOptions, 'brokers'> = { sessionTimeoutMs: 2_000, timing: { pauseMs: 10, backoffMinMs: 10, backoffMaxMs: 200 } };
+const QUICK: Omit<KafkaEventLogOptions, 'brokers'> = {
+  sessionTimeoutMs: 2_000,
+  timing: { pauseMs: 10, backoffMinMs: 10, backoffMaxMs: 200 },
+};
 
 /** The broker that the environment names. */
 function brokers(): string[] {
   const named = process.env['KAFKA_BROKERS'];
-  if (!named) throw new Error('KAFKA_BROKERS is not set: start a broker with `npm run kafka` and set KAFKA_BROKERS=127.0.0.1:9092');
+  if (!named)
+    throw new Error(
+      'KAFKA_BROKERS is not set: start a broker with `npm run kafka` and set KAFKA_BROKERS=127.0.0.1:9092',
+    );
   return named.split(',');
 }
 
 describeEventLogConformance('Kafka', async () => {
   const kafka = createKafka({ brokers: brokers(), clientId: 'stranger', sink: SILENT });
-  const producer = kafka.producer({ allowAutoTopicCreation: false, createPartitioner: () => ({ message }) => message.partition ?? 0 });
+  const producer = kafka.producer({
+    allowAutoTopicCreation: false,
+    createPartitioner:
+      () =>
+      ({ message }) =>
+        message.partition ?? 0,
+  });
   const admin = kafka.admin();
   await producer.connect();
   await admin.connect();
@@ -45,7 +64,12 @@ describeEventLogConformance('Kafka', async () => {
 });
 
 const records = (partition: number, count: number, from = 0): LogRecord[] =>
-  Array.from({ length: count }, (_, i) => ({ partition, key: `k${partition}`, value: Buffer.from(`${from + i}`), headers: {} }));
+  Array.from({ length: count }, (_, i) => ({
+    partition,
+    key: `k${partition}`,
+    value: Buffer.from(`${from + i}`),
+    headers: {},
+  }));
 
 const freePort = (): Promise<number> =>
   new Promise((resolve) => {
@@ -83,7 +107,9 @@ describe('the event log in Kafka', () => {
     await subscription.stop();
     const admin = createKafka({ brokers: brokers(), clientId: 'lag', sink: SILENT }).admin();
     await admin.connect();
-    expect(await admin.fetchOffsets({ groupId: group, topics: [topic] })).toMatchObject([{ partitions: [{ partition: 0, offset: '5' }] }]);
+    expect(await admin.fetchOffsets({ groupId: group, topics: [topic] })).toMatchObject([
+      { partitions: [{ partition: 0, offset: '5' }] },
+    ]);
     await admin.disconnect();
     const second = new RecordingHandler();
     second.ledger.offsets.set(0, 2n);
@@ -95,9 +121,16 @@ describe('the event log in Kafka', () => {
 
   it('takes a list of records that together exceed max.message.bytes, which Kafka counts a request', async () => {
     await fresh(2);
-    const large = Array.from({ length: 40 }, (_, i) => ({ partition: i % 2, key: 'k', value: Buffer.alloc(30_000, i), headers: {} }));
+    const large = Array.from({ length: 40 }, (_, i) => ({
+      partition: i % 2,
+      key: 'k',
+      value: Buffer.alloc(30_000, i),
+      headers: {},
+    }));
     const positions = await log.append(topic, large);
-    expect(positions.map(({ partition, offset }) => [partition, Number(offset)])).toEqual(large.map((_, i) => [i % 2, i >> 1]));
+    expect(positions.map(({ partition, offset }) => [partition, Number(offset)])).toEqual(
+      large.map((_, i) => [i % 2, i >> 1]),
+    );
   });
 
   it('refuses a second topic in one group, whose partitions kafkajs would deal out to members that do not read it', async () => {
@@ -112,7 +145,10 @@ describe('the event log in Kafka', () => {
     const nowhere = new KafkaEventLog({ brokers: [`127.0.0.1:${await freePort()}`], ...QUICK });
     await expect(nowhere.ping(500)).rejects.toBeInstanceOf(LogUnavailableError);
     await expect(nowhere.append('t', records(0, 1))).rejects.toBeInstanceOf(LogUnavailableError);
-    const subscription = await nowhere.subscribe({ topic: 't', group: 'g', maxBatchRecords: 1, maxBatchBytes: 1 }, new RecordingHandler());
+    const subscription = await nowhere.subscribe(
+      { topic: 't', group: 'g', maxBatchRecords: 1, maxBatchBytes: 1 },
+      new RecordingHandler(),
+    );
     expect(subscription.status().connected).toBe(false);
     await nowhere.close();
   });
@@ -165,7 +201,10 @@ describe('a Kafka broker that dies', () => {
     const ledger = new GroupLedger();
     const handlers = [new RecordingHandler(ledger), new RecordingHandler(ledger)];
     const options = { topic, group: 'survivors', maxBatchRecords: 20, maxBatchBytes: 1_000_000 };
-    const [first, second] = [await log.subscribe(options, handlers[0]!), await client().subscribe(options, handlers[1]!)];
+    const [first, second] = [
+      await log.subscribe(options, handlers[0]!),
+      await client().subscribe(options, handlers[1]!),
+    ];
     const both = [first, second] as const;
 
     const load = [0, 1].map(async (partition) => {
@@ -181,7 +220,10 @@ describe('a Kafka broker that dies', () => {
     expect(Math.max(...refusals)).toBeGreaterThan(0);
 
     const distinct = (partition: number): Set<string> => new Set(ledger.values(partition));
-    await ledger.events.until('all 2000 records applied', () => distinct(0).size + distinct(1).size === 2_000);
+    await ledger.events.until(
+      'all 2000 records applied',
+      () => distinct(0).size + distinct(1).size === 2_000,
+    );
     for (const partition of [0, 1]) {
       const offsets = ledger.applied.filter((r) => r.partition === partition).map((r) => Number(r.offset));
       expect(offsets).toEqual(offsets.map((_, i) => i));
@@ -193,11 +235,16 @@ describe('a Kafka broker that dies', () => {
 
   it('is waited for by a consumer that starts while it is away', async () => {
     const before = client();
-    await before.provision([{ name: 'later', partitions: 1, retentionMs: 3_600_000, maxMessageBytes: 100_000 }]);
+    await before.provision([
+      { name: 'later', partitions: 1, retentionMs: 3_600_000, maxMessageBytes: 100_000 },
+    ]);
     await before.append('later', records(0, 3));
     await broker.kill();
     const handler = new RecordingHandler();
-    const subscription = await client().subscribe({ topic: 'later', group: 'early-bird', maxBatchRecords: 10, maxBatchBytes: 1_000_000 }, handler);
+    const subscription = await client().subscribe(
+      { topic: 'later', group: 'early-bird', maxBatchRecords: 10, maxBatchBytes: 1_000_000 },
+      handler,
+    );
     expect(subscription.status()).toMatchObject({ connected: false, partitions: [] });
     expect(subscription.status().lastError).not.toBeNull();
     broker = await start();

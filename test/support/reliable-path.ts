@@ -188,12 +188,15 @@ export class ReliablePath {
     return this.store.records(TOPIC).map((record) => JSON.parse(record.value!.toString()) as EventEnvelope);
   }
 
-  /** Everything of one partition that is in the log, as one batch. */
+  /** What one partition holds from an offset on, as one batch. */
   batchOf(partition: number, from = 0n): RecordBatch {
-    const records = this.store
+    return this.batch(this.recordsOf(partition, from));
+  }
+
+  private recordsOf(partition: number, from: bigint): ReadRecord[] {
+    return this.store
       .records(TOPIC)
       .filter((record) => record.partition === partition && record.offset >= from);
-    return this.batch(records);
   }
 
   batch(records: readonly ReadRecord[]): RecordBatch {
@@ -213,8 +216,8 @@ export class ReliablePath {
     const partitions = new Set(this.store.records(TOPIC).map(({ partition }) => partition));
     for (const partition of partitions) {
       const from = (await consumer.assigned(TOPIC, partition)) ?? 0n;
-      const batch = this.batchOf(partition, from);
-      if (batch.records.length > 0) await consumer.batch(batch);
+      const records = this.recordsOf(partition, from);
+      if (records.length > 0) await consumer.batch(this.batch(records));
     }
   }
 

@@ -24,18 +24,34 @@ const PATIENCE_MS = 90_000;
  * @param {{ home?: string, report?: (line: string) => void }} [options]
  */
 export function prepare({ home = KAFKA_HOME, report = () => undefined } = {}) {
-  requireTool('java', ['-version'], 'Kafka needs Java 17 or later: install a JRE (Debian: apt install openjdk-17-jre-headless)');
+  requireTool(
+    'java',
+    ['-version'],
+    'Kafka needs Java 17 or later: install a JRE (Debian: apt install openjdk-17-jre-headless)',
+  );
   const jars = join(home, 'jars');
   const pom = join(HERE, 'pom.xml');
   const marker = join(jars, '.complete');
   const version = createHash('sha256').update(readFileSync(pom)).digest('hex');
   if (existsSync(marker) && readFileSync(marker, 'utf8') === version) return jars;
-  requireTool('mvn', ['-version'], 'Kafka comes by Maven: install it (Debian: apt install maven), once; the jars are kept');
+  requireTool(
+    'mvn',
+    ['-version'],
+    'Kafka comes by Maven: install it (Debian: apt install maven), once; the jars are kept',
+  );
   report('downloading Kafka by Maven, once');
   // Into a folder beside and renamed when whole: an interrupted download leaves no half set of jars behind.
   const fresh = `${jars}.${process.pid}`;
   mkdirSync(fresh, { recursive: true });
-  const args = ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${fresh}`, '-DincludeScope=runtime'];
+  const args = [
+    '-q',
+    '-B',
+    '-f',
+    pom,
+    'dependency:copy-dependencies',
+    `-DoutputDirectory=${fresh}`,
+    '-DincludeScope=runtime',
+  ];
   const { status, stdout, stderr } = spawnSync('mvn', args, { encoding: 'utf8' });
   if (status !== 0) {
     rmSync(fresh, { recursive: true, force: true });
@@ -52,13 +68,25 @@ export function prepare({ home = KAFKA_HOME, report = () => undefined } = {}) {
  * on the same folder finds them.
  * @param {{ dir: string, port: number, controllerPort?: number, overrides?: Record<string, string>, jars?: string }} options
  */
-export async function startBroker({ dir, port, controllerPort = port + 1, overrides = {}, jars = prepare() }) {
+export async function startBroker({
+  dir,
+  port,
+  controllerPort = port + 1,
+  overrides = {},
+  jars = prepare(),
+}) {
   for (const each of [port, controllerPort]) await requireFree(each, dir);
   mkdirSync(dir, { recursive: true });
   const properties = join(dir, 'server.properties');
   writeFileSync(properties, serverProperties({ dir, port, controllerPort, overrides }));
   writeFileSync(join(dir, 'log4j2.xml'), LOG4J);
-  const java = ['-Xmx512m', '-Xms128m', `-Dlog4j2.configurationFile=${join(dir, 'log4j2.xml')}`, '-cp', join(jars, '*')];
+  const java = [
+    '-Xmx512m',
+    '-Xms128m',
+    `-Dlog4j2.configurationFile=${join(dir, 'log4j2.xml')}`,
+    '-cp',
+    join(jars, '*'),
+  ];
   if (!existsSync(join(dir, 'data', 'meta.properties'))) format(java, properties);
   const child = spawn('java', [...java, 'kafka.Kafka', properties], { stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = new Promise((done) => child.once('exit', done));
@@ -89,7 +117,8 @@ export async function startBroker({ dir, port, controllerPort = port + 1, overri
 function ready(child) {
   return new Promise((resolvePromise, reject) => {
     let said = '';
-    const fail = (why) => reject(new BrokerError(`Kafka did not start (${why}):\n${said.trim().slice(-3_000)}`));
+    const fail = (why) =>
+      reject(new BrokerError(`Kafka did not start (${why}):\n${said.trim().slice(-3_000)}`));
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
       fail(`not within ${PATIENCE_MS / 1_000} s`);
@@ -113,10 +142,17 @@ function ready(child) {
 function format(java, properties) {
   // Kafka's own form of an id: 16 bytes in URL-safe base64; one that begins with a dash would read as an option.
   const id = randomBytes(16).toString('base64url').replace(/^-/, 'A');
-  const { status, stdout, stderr } = spawnSync('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', properties], {
-    encoding: 'utf8',
-  });
-  if (status !== 0) throw new BrokerError(`Kafka's storage could not be formatted:\n${(stdout + stderr).trim().slice(-2_000)}`);
+  const { status, stdout, stderr } = spawnSync(
+    'java',
+    [...java, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', properties],
+    {
+      encoding: 'utf8',
+    },
+  );
+  if (status !== 0)
+    throw new BrokerError(
+      `Kafka's storage could not be formatted:\n${(stdout + stderr).trim().slice(-2_000)}`,
+    );
 }
 
 function serverProperties({ dir, port, controllerPort, overrides }) {
@@ -140,7 +176,9 @@ function serverProperties({ dir, port, controllerPort, overrides }) {
     'group.min.session.timeout.ms': '500',
     ...overrides,
   };
-  return Object.entries(settings).map(([key, value]) => `${key}=${value}\n`).join('');
+  return Object.entries(settings)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('');
 }
 
 /** Quiet but for faults and the line that we wait for. */
@@ -166,8 +204,14 @@ function requireFree(port, dir) {
     socket.once('connect', () => {
       socket.destroy();
       const file = join(dir, 'broker.pid');
-      const mine = existsSync(file) ? `; the broker of ${dir} runs as process ${readFileSync(file, 'utf8')}` : '';
-      reject(new BrokerError(`port ${port} is in use${mine}. Stop what listens there, or take another: npm run kafka -- --port <port>`));
+      const mine = existsSync(file)
+        ? `; the broker of ${dir} runs as process ${readFileSync(file, 'utf8')}`
+        : '';
+      reject(
+        new BrokerError(
+          `port ${port} is in use${mine}. Stop what listens there, or take another: npm run kafka -- --port <port>`,
+        ),
+      );
     });
     socket.once('error', () => free());
   });

@@ -10,11 +10,17 @@ const BUILT = resolve(dirname(fileURLToPath(import.meta.url)), '../../dist/src/p
 
 async function main() {
   const { values } = parseArgs({
-    options: { port: { type: 'string', default: '9092' }, 'controller-port': { type: 'string' }, dir: { type: 'string', default: KAFKA_HOME } },
+    options: {
+      port: { type: 'string', default: '9092' },
+      'controller-port': { type: 'string' },
+      dir: { type: 'string', default: KAFKA_HOME },
+    },
   });
   const port = portOf(values.port);
-  const controllerPort = values['controller-port'] === undefined ? port + 1 : portOf(values['controller-port']);
-  if (!existsSync(join(BUILT, 'event-log/kafka/kafka-event-log.js'))) throw new BrokerError('the build is missing: npm run build');
+  const controllerPort =
+    values['controller-port'] === undefined ? port + 1 : portOf(values['controller-port']);
+  if (!existsSync(join(BUILT, 'event-log/kafka/kafka-event-log.js')))
+    throw new BrokerError('the build is missing: npm run build');
   const dir = resolve(values.dir);
   const jars = prepare({ home: dir, report: (line) => console.error(line) });
   // The first signal may come while the broker starts: it is remembered, and ends it as soon as it can end in order.

@@ -30,7 +30,12 @@ export class ProcessCliRuntime extends CliRuntime {
     const database = await joinEmbedded(this.config.home);
     try {
       await runMigrations(database.ownerUrl);
-      return await this.inApp({ app: database.appUrl, worker: database.workerUrl }, needs, work);
+      return await this.inApp({ app: database.appUrl, worker: database.workerUrl }, needs, async (app) => {
+        // As the service does at its start: the first command on a new home finds the tenant that it takes for granted.
+        const { SeedDemo } = await import('../../modules/demo/contract/seed-demo.js');
+        await app.get(SeedDemo).execute();
+        return work(app);
+      });
     } finally {
       await database.stop();
     }

@@ -1,6 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandRunner, Help, Option, SubCommand } from 'nest-commander';
 import { out, result } from '../../platform/cli/output.js';
+import { ConfigError } from '../../platform/config/config.js';
 import { CliRuntime, examples } from '../../platform/cli/runtime.js';
 import { openEventLog, topicsOf } from '../event-log.js';
 
@@ -11,6 +12,10 @@ export class TopicsProvisionCommand extends CommandRunner {
   }
 
   async run(_: string[], { json }: { json?: boolean }): Promise<void> {
+    if (this.runtime.config.kafkaBrokers.length === 0)
+      throw new ConfigError(
+        'this needs KAFKA_BROKERS; the event log in PostgreSQL makes its topics by itself',
+      );
     const topics = topicsOf(this.runtime.config);
     const log = openEventLog(this.runtime.config, null);
     try {

@@ -1,10 +1,12 @@
 import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
-import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import { HealthChecks, HealthDoors } from './health-checks.js';
 import { HealthController } from './health.controller.js';
 import { MetricsController } from './metrics.controller.js';
 import { SubscriptionHealth } from './contract/subscription-health.js';
+
+// CommonJS that requires Nest's ES modules: imported once those are evaluated, since jest refuses it while they are linked.
+const { PrometheusModule } = await import('@willsoto/nestjs-prometheus');
 
 /** Probes and metrics, in every mode. Metrics are those of prom-client's own registry and of the process. */
 @Module({

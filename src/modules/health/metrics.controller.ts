@@ -1,8 +1,10 @@
 import { Controller, Get, Res } from '@nestjs/common';
 import { ApiExcludeEndpoint } from '@nestjs/swagger';
-import { PrometheusController } from '@willsoto/nestjs-prometheus';
 import type { FastifyReply } from 'fastify';
 import { Public } from '../../platform/http/access.js';
+
+// As in health.module.ts.
+const { PrometheusController } = await import('@willsoto/nestjs-prometheus');
 
 /** Prometheus' text format; the path comes from PrometheusModule. */
 @Public()

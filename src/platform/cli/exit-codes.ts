@@ -36,6 +36,9 @@ export class CliError extends Error {
   }
 }
 
+/** What the file system says of a path that is no file for us. */
+const NO_SUCH_FILE = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES']);
+
 /** The exit code and the words for an error. Never a stack. */
 export function endOf(error: unknown): { code: number; message: string } {
   const message = error instanceof Error ? error.message : String(error);
@@ -49,6 +52,6 @@ export function endOf(error: unknown): { code: number; message: string } {
     return { code: EXIT.unavailable, message };
   if (sqlState(error) === '42P01')
     return { code: EXIT.unavailable, message: 'the database has no schema yet: run `tartware migrate`' };
-  if (sqlState(error) === 'ENOENT') return { code: EXIT.notFound, message };
+  if (NO_SUCH_FILE.has(sqlState(error) ?? '')) return { code: EXIT.notFound, message };
   return { code: EXIT.failed, message };
 }

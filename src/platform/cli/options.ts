@@ -11,6 +11,23 @@ export const wholeNumber =
     return value;
   };
 
+/** @throws InvalidArgumentError (exit code 2) unless `text` is one of `values`: nest-commander's own parser undoes `choices` */
+export const oneOf =
+  <T extends string>(values: readonly T[]) =>
+  (text: string): T => {
+    const found = values.find((value) => value === text);
+    if (found === undefined) throw new InvalidArgumentError(`It must be one of ${values.join(', ')}.`);
+    return found;
+  };
+
+/** @throws InvalidArgumentError (exit code 2) unless `text` matches */
+export const matching =
+  (pattern: RegExp, wanted: string) =>
+  (text: string): string => {
+    if (!pattern.test(text)) throw new InvalidArgumentError(`It must be ${wanted}.`);
+    return text;
+  };
+
 /** @throws InvalidArgumentError (exit code 2) unless `text` is a day that exists */
 export function dateOption(text: string): IsoDate {
   if (!isIsoDate(text)) throw new InvalidArgumentError('It must be a day that exists, as YYYY-MM-DD.');

@@ -95,14 +95,20 @@ describe('arithmetic of days', () => {
 
   it('addDays and nightsBetween undo each other', () => {
     fc.assert(
-      fc.property(anyDate, fc.integer({ min: -1_500, max: 1_500 }), (day, n) => {
-        const moved = addDays(day, n);
-        expect(nightsBetween(day, moved)).toBe(n);
-        expect(addDays(moved, -n)).toBe(day);
-        expect(dateOfDay(dayNumber(day))).toBe(day);
+      fc.property(anyDate, anyDate, (from, to) => {
+        const n = nightsBetween(from, to);
+        expect(addDays(from, n)).toBe(to);
+        expect(addDays(to, -n)).toBe(from);
+        expect(nightsBetween(to, from)).toBe(n === 0 ? 0 : -n);
+        expect(dateOfDay(dayNumber(from))).toBe(from);
       }),
       { numRuns: 2_000 },
     );
+  });
+
+  it('ends with the years that a date may have: RangeError', () => {
+    expect(() => addDays(isoDate('1900-01-01'), -1)).toThrow(RangeError);
+    expect(() => addDays(isoDate('2999-12-31'), 1)).toThrow(RangeError);
   });
 
   it('later days sort after earlier ones, as text', () => {

@@ -88,17 +88,13 @@ export class DeadLetterStore {
 
   /** The oldest unpublished ones of these partitions. */
   unpublished(partitions: readonly number[], limit: number): Promise<DeadLetter[]> {
-    return this.work.run('consumer.unpublished_dead_letters', (tx) =>
-      tx.query<DeadLetter>(UNPUBLISHED, [this.group, this.topic, partitions, limit]),
-    );
+    return this.work.query<DeadLetter>(UNPUBLISHED, [this.group, this.topic, partitions, limit]);
   }
 
   async published(letters: readonly DeadLetter[]): Promise<void> {
-    await this.work.run('consumer.dead_letters_published', (tx) =>
-      tx.query(PUBLISHED, [
-        letters.map(({ tenantId }) => tenantId),
-        letters.map(({ deadLetterId }) => deadLetterId),
-      ]),
-    );
+    await this.work.query(PUBLISHED, [
+      letters.map(({ tenantId }) => tenantId),
+      letters.map(({ deadLetterId }) => deadLetterId),
+    ]);
   }
 }

@@ -21,13 +21,11 @@ const LOOK = sql(
   `SELECT epoch, next_offset::text AS next FROM reservation_event_offsets
     WHERE consumer_group = $1 AND topic = $2 AND partition = $3`,
 );
-// Being first, it also keeps the transaction's later statements on their indexes (without a round trip of its own): plans
-// that were cached while inbox and marks were empty would read them whole for ever after.
 const MOVE = sql(
   'consumer.move_offset',
   `UPDATE reservation_event_offsets SET next_offset = $6, committed_at = clock_timestamp()
     WHERE consumer_group = $1 AND topic = $2 AND partition = $3 AND epoch = $4 AND next_offset = $5
-   RETURNING set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)`,
+   RETURNING epoch`,
 );
 
 /** How far the consumer group is: the truth, of which the broker's offsets are a cache. */
@@ -43,22 +41,22 @@ export class OffsetStore {
     topic: string,
     partition: number,
   ): Promise<{ readonly claim: PartitionClaim; readonly fresh: boolean }> {
-    const [row] = await this.work.run('consumer.claim_partition', (tx) =>
-      tx.query<{ epoch: number; next: string; fresh: boolean }>(CLAIM, [
-        this.group,
-        topic,
-        partition,
-        this.owner,
-      ]),
-    );
+    const [row] = await this.work.query<{ epoch: number; next: string; fresh: boolean }>(CLAIM, [
+      this.group,
+      topic,
+      partition,
+      this.owner,
+    ]);
     return { claim: { topic, partition, epoch: row!.epoch, next: BigInt(row!.next) }, fresh: row!.fresh };
   }
 
   /** The committed offset, if the claim still stands; else null. */
   async standing(claim: PartitionClaim): Promise<bigint | null> {
-    const [row] = await this.work.run('consumer.look_at_partition', (tx) =>
-      tx.query<{ epoch: number; next: string }>(LOOK, [this.group, claim.topic, claim.partition]),
-    );
+    const [row] = await this.work.query<{ epoch: number; next: string }>(LOOK, [
+      this.group,
+      claim.topic,
+      claim.partition,
+    ]);
     return row && row.epoch === claim.epoch ? BigInt(row.next) : null;
   }
 

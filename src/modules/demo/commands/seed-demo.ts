@@ -21,6 +21,9 @@ const ROOM_TYPES = [
   { code: 'DLX', name: 'Deluxe', baseOccupancy: 2, maxOccupancy: 4, rooms: 5, bar: 18_000, rack: 22_500 },
 ] as const;
 
+/** More than there are steps that another process can be ahead in. */
+const ATTEMPTS = 10;
+
 /** What there is of the demo house; null: nothing yet. */
 interface Found {
   readonly propertyId: string;
@@ -47,6 +50,17 @@ export class SeedDemo {
 
   /** @returns the tenant and its property */
   async execute(): Promise<{ readonly tenantId: TenantId; readonly propertyId: string }> {
+    for (let tries = 1; ; tries++)
+      try {
+        return await this.addWhatIsMissing();
+      } catch (error) {
+        // Another process seeds at the same time, say the service and a command on a new home: look again.
+        const overtaken = error instanceof DomainError && error.category === 'CONFLICT';
+        if (!overtaken || tries === ATTEMPTS) throw error;
+      }
+  }
+
+  private async addWhatIsMissing(): Promise<{ readonly tenantId: TenantId; readonly propertyId: string }> {
     const tenantId = await this.tenant();
     const ctx = () => makeContext({ tenantId, subject: 'system:seed', permissions: ['*'], source: 'system' });
     let found = await this.find(tenantId);

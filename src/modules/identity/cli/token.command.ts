@@ -1,7 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandRunner, Help, Option, SubCommand } from 'nest-commander';
 import { out, result } from '../../../platform/cli/output.js';
-import { durationOption } from '../../../platform/cli/options.js';
+import { durationOption, matching, oneOf } from '../../../platform/cli/options.js';
 import { CliRuntime, examples } from '../../../platform/cli/runtime.js';
 import { PLATFORM_TENANT_ID } from '../../../platform/kernel/ids.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
@@ -44,8 +44,8 @@ export class TokenIssueCommand extends CommandRunner {
     choices: [...ROLES],
     defaultValue: 'manager',
   })
-  role(role: string): string {
-    return role;
+  role(role: string): Role {
+    return oneOf(ROLES)(role);
   }
 
   @Option({
@@ -54,7 +54,7 @@ export class TokenIssueCommand extends CommandRunner {
     defaultValue: 'cli',
   })
   subject(subject: string): string {
-    return subject;
+    return matching(/^[\x21-\x7e]{1,120}$/, '1 to 120 visible ASCII characters without blanks')(subject);
   }
 
   @Option({

@@ -6,9 +6,10 @@ import { Command, CommandRunner, Help, Option, SubCommand } from 'nest-commander
 import { CliError, EXIT } from '../../../platform/cli/exit-codes.js';
 import { operatorContext } from '../../../platform/cli/operator.js';
 import { note, out, result, table } from '../../../platform/cli/output.js';
-import { wholeNumber } from '../../../platform/cli/options.js';
+import { matching, wholeNumber } from '../../../platform/cli/options.js';
 import { CliRuntime, examples } from '../../../platform/cli/runtime.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
+import { CODE_PATTERN } from '../../properties/contract/codes.js';
 import { tenantByCode } from '../../tenants/contract/tenant-by-code.js';
 import { readBookings } from '../commands/read-bookings.js';
 import {
@@ -120,7 +121,7 @@ export class ReplayHotelBookingsCommand extends CommandRunner {
     required: true,
   })
   property(code: string): string {
-    return code;
+    return matching(CODE_PATTERN, 'a code of A to Z, 0 to 9, - and _')(code);
   }
 
   @Option({ flags: '--rooms <n>', description: 'rooms of its one type, 1 to 100000', required: true })

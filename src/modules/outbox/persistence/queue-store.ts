@@ -3,7 +3,6 @@ import type { BackgroundTx, BackgroundWork } from '../../../platform/database/un
 import type { OutboxEvent } from '../domain/envelope.js';
 import type { Refusal } from '../domain/refusal.js';
 import type { HeldSlot } from './lease-store.js';
-import { steerToIndexes } from './steer.js';
 
 /** An event that the log has, and where. */
 export interface SentEvent {
@@ -88,10 +87,7 @@ export class QueueStore {
 
   /** At most `limit` events from the head of each slot, in order, without the keys that wait or stand still. */
   claim(slots: readonly number[], limit: number): Promise<OutboxEvent[]> {
-    return this.work.run('outbox.claim', async (tx) => {
-      await steerToIndexes(tx);
-      return tx.query<OutboxEvent>(CLAIM, [slots, limit]);
-    });
+    return this.work.query<OutboxEvent>(CLAIM, [slots, limit]);
   }
 
   /**
@@ -105,17 +101,18 @@ export class QueueStore {
     sent: readonly SentEvent[],
     refused: readonly RefusedEvent[],
   ): Promise<Set<number>> {
-    const mine = [owner, held.map(({ slot }) => slot), held.map(({ epoch }) => epoch)];
+    const values = [
+      owner,
+      held.map(({ slot }) => slot),
+      held.map(({ epoch }) => epoch),
+      sent.map(({ event }) => event.slot),
+      sent.map(({ event }) => event.queueId),
+      sent.map(({ partition }) => partition),
+      sent.map(({ offset }) => offset.toString()),
+    ];
+    if (refused.length === 0) return slotsOf(await this.work.query<{ slot: number }>(ACKNOWLEDGE, values));
     return this.work.run('outbox.acknowledge', async (tx) => {
-      await steerToIndexes(tx);
-      const slots = await tx.query<{ slot: number }>(ACKNOWLEDGE, [
-        ...mine,
-        sent.map(({ event }) => event.slot),
-        sent.map(({ event }) => event.queueId),
-        sent.map(({ partition }) => partition),
-        sent.map(({ offset }) => offset.toString()),
-      ]);
-      const still = new Set(slots.map(({ slot }) => slot));
+      const still = slotsOf(await tx.query<{ slot: number }>(ACKNOWLEDGE, values));
       for (const one of refused) if (still.has(one.event.slot)) await block(tx, one);
       return still;
     });
@@ -123,12 +120,12 @@ export class QueueStore {
 
   /** Events that wait, and the age of the oldest in seconds. */
   async depth(): Promise<{ readonly depth: number; readonly oldestSeconds: number }> {
-    const rows = await this.work.run('outbox.depth', (tx) =>
-      tx.query<{ depth: number; oldestSeconds: number }>(DEPTH, []),
-    );
+    const rows = await this.work.query<{ depth: number; oldestSeconds: number }>(DEPTH, []);
     return rows[0] ?? { depth: 0, oldestSeconds: 0 };
   }
 }
+
+const slotsOf = (rows: readonly { slot: number }[]): Set<number> => new Set(rows.map(({ slot }) => slot));
 
 /** In the acknowledgement's transaction, whose locks on the slots it needs. */
 async function block(tx: BackgroundTx, { event, refusal, cause }: RefusedEvent): Promise<void> {

@@ -84,7 +84,7 @@ const modifications = fc
     roomTypeId: fc.option(type, { nil: undefined }),
     ratePlanId: fc.option(plan, { nil: undefined }),
   })
-  .map((fields) => ({ kind: 'modify', override: null, ...fields }));
+  .map((fields): ReservationCommand => ({ kind: 'modify', override: null, ...fields }));
 const departures = fc
   .record({ reservationId: id, ifVersion, departure: dayOf })
   .map((fields): ReservationCommand => ({ kind: 'change-departure', ...fields }));

@@ -42,7 +42,8 @@ export class Delivery {
     try {
       const next: unknown = await this.handler.batch(batch);
       // A handler that forgets its answer would otherwise read the same batch for ever, or skip all of it, in silence.
-      if (typeof next !== 'bigint' || next < 0n) throw new TypeError(`a batch handler answered ${String(next)}, which is no offset`);
+      if (typeof next !== 'bigint' || next < 0n)
+        throw new TypeError(`a batch handler answered ${String(next)}, which is no offset`);
       this.failures = 0;
       return { next, waitMs: next < endOf(batch.records) ? this.timing.pauseMs : 0, error: null };
     } catch (error) {

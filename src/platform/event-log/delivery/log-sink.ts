@@ -8,4 +8,5 @@ export interface LogSink {
 export const SILENT_SINK: LogSink = { warn: () => undefined, error: () => undefined };
 
 /** An error's own words, without its stack; for status lines and reports. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message || error.name : String(error));
+export const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message || error.name : String(error);

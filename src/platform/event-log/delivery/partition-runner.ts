@@ -133,7 +133,9 @@ export class PartitionRunner {
     if (!this.going) return;
     if (this.cursor > highWatermark) {
       // The log was made anew, or restored from a backup: reading on from here would wait for ever, and skip what comes.
-      this.complain(`offset ${this.cursor} is beyond the log's end ${highWatermark}; reading again from its beginning`);
+      this.complain(
+        `offset ${this.cursor} is beyond the log's end ${highWatermark}; reading again from its beginning`,
+      );
       this.cursor = -1n;
       this.news.wake();
     } else if (records.length === 0) {
@@ -157,21 +159,27 @@ export class PartitionRunner {
       isLive: () => this.live,
       heartbeat: async () => {
         if (this.live) await this.context.heartbeat();
-        if (!this.live) throw new AssignmentLostError(`${topic}/${this.partition} was given to another consumer`);
+        if (!this.live)
+          throw new AssignmentLostError(`${topic}/${this.partition} was given to another consumer`);
       },
     };
     const verdict = await this.delivery.hand(batch);
     this.cursor = verdict.next;
-    if (verdict.error !== null && this.live) this.report(`batch ${records[0]!.offset} to ${endOf(records) - 1n} threw`, verdict.error);
+    if (verdict.error !== null && this.live)
+      this.report(`batch ${records[0]!.offset} to ${endOf(records) - 1n} threw`, verdict.error);
     if (verdict.waitMs > 0 && this.going) await this.interrupt.wait(verdict.waitMs);
   }
 
   private complainOfGap(first: bigint): void {
-    this.complain(`offsets ${this.cursor} to ${first - 1n} (${first - this.cursor} records) are gone from the log, unread; reading on from ${first}`);
+    this.complain(
+      `offsets ${this.cursor} to ${first - 1n} (${first - this.cursor} records) are gone from the log, unread; reading on from ${first}`,
+    );
   }
 
   private complain(text: string): void {
-    this.context.sink.error(`event log ${this.context.options.topic}/${this.partition}, group ${this.context.options.group}: ${text}`);
+    this.context.sink.error(
+      `event log ${this.context.options.topic}/${this.partition}, group ${this.context.options.group}: ${text}`,
+    );
   }
 
   private report(what: string, error: unknown): void {

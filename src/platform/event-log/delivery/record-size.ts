@@ -23,18 +23,31 @@ export function requireAcceptable(
   limits: { readonly partitions: number; readonly maxMessageBytes: number },
 ): void {
   for (const record of records) {
-    if (!Number.isInteger(record.partition) || record.partition < 0 || record.partition >= limits.partitions) {
-      throw new RecordRefusedError(`topic ${topic} has ${limits.partitions} partitions, none is number ${record.partition}`);
+    if (
+      !Number.isInteger(record.partition) ||
+      record.partition < 0 ||
+      record.partition >= limits.partitions
+    ) {
+      throw new RecordRefusedError(
+        `topic ${topic} has ${limits.partitions} partitions, none is number ${record.partition}`,
+      );
     }
     const bytes = recordBytes(record);
     if (bytes > limits.maxMessageBytes) {
-      throw new RecordRefusedError(`a record of ${bytes} bytes is larger than the ${limits.maxMessageBytes} that topic ${topic} takes`);
+      throw new RecordRefusedError(
+        `a record of ${bytes} bytes is larger than the ${limits.maxMessageBytes} that topic ${topic} takes`,
+      );
     }
   }
 }
 
 /** How many of `records`, from `start`, make one batch within both bounds; at least one, as a single record may exceed the bytes. */
-export function batchLength(records: readonly ReadRecord[], start: number, maxRecords: number, maxBytes: number): number {
+export function batchLength(
+  records: readonly ReadRecord[],
+  start: number,
+  maxRecords: number,
+  maxBytes: number,
+): number {
   let bytes = 0;
   let count = 0;
   while (start + count < records.length && count < maxRecords) {

@@ -26,7 +26,7 @@ export class KafkaAppender {
   async append(topic: string, records: readonly LogRecord[]): Promise<LogPosition[]> {
     if (records.length === 0) return [];
     const limits = await this.acceptingLimits(topic, records);
-    const positions: LogPosition[] = new Array(records.length);
+    const positions = new Array<LogPosition>(records.length);
     let sent = false;
     for (const round of roundsOf(records, limits.maxMessageBytes)) {
       try {
@@ -62,7 +62,12 @@ export class KafkaAppender {
     return limits;
   }
 
-  private async send(topic: string, records: readonly LogRecord[], round: readonly Chunk[], positions: LogPosition[]): Promise<void> {
+  private async send(
+    topic: string,
+    records: readonly LogRecord[],
+    round: readonly Chunk[],
+    positions: LogPosition[],
+  ): Promise<void> {
     const producer = await this.connected();
     try {
       const answers = await producer.send({
@@ -79,7 +84,8 @@ export class KafkaAppender {
       const bases = new Map(answers.map((answer) => [answer.partition, BigInt(answer.baseOffset ?? '-1')]));
       for (const { partition, places } of round) {
         const base = bases.get(partition);
-        if (base === undefined || base < 0n) throw new LogUnavailableError(`Kafka gave no offset for ${topic}/${partition}`);
+        if (base === undefined || base < 0n)
+          throw new LogUnavailableError(`Kafka gave no offset for ${topic}/${partition}`);
         places.forEach((place, i) => (positions[place] = { partition, offset: base + BigInt(i) }));
       }
     } catch (error) {
@@ -94,7 +100,11 @@ export class KafkaAppender {
     // The limit is lower than what we knew. With a part of the records in the log already this isn't a refusal of all of them:
     // "unavailable" makes the caller come again, and then the new limit refuses before anything is sent.
     this.known.delete(topic);
-    return sent ? new LogUnavailableError(`Kafka took only a part of the records of ${topic}: ${verdict.message}`, { cause: error }) : verdict;
+    return sent
+      ? new LogUnavailableError(`Kafka took only a part of the records of ${topic}: ${verdict.message}`, {
+          cause: error,
+        })
+      : verdict;
   }
 
   private connected(): Promise<Producer> {
@@ -109,7 +119,10 @@ export class KafkaAppender {
     const producer = createKafka(this.settings).producer({
       idempotent: false,
       allowAutoTopicCreation: false,
-      createPartitioner: () => ({ message }) => message.partition ?? 0,
+      createPartitioner:
+        () =>
+        ({ message }) =>
+          message.partition ?? 0,
     });
     await producer.connect();
     return producer;

@@ -56,7 +56,9 @@ export class KafkaConsumerSession {
       allowAutoTopicCreation: false,
       // kafkajs revives itself after some crashes and not after others. One way only, ours, which the status shows.
       retry: { ...RETRY, restartOnFailure: async () => false },
-      partitionAssigners: [(config) => announcing(PartitionAssigners.roundRobin(config), () => this.giveUpAll())],
+      partitionAssigners: [
+        (config) => announcing(PartitionAssigners.roundRobin(config), () => this.giveUpAll()),
+      ],
     });
     this.positions = new KafkaPositions(context.topics, options.topic, options.group, settings.sink);
     this.cache = new KafkaOffsetCache(this.consumer, options.topic, () => this.partitions.values());
@@ -66,7 +68,9 @@ export class KafkaConsumerSession {
       fresh: () => Date.now() - this.lastBeat < 0.8 * sessionTimeoutMs,
       failed: (number, what, error) => this.report(number, what, error),
     });
-    this.consumer.on(this.consumer.events.GROUP_JOIN, ({ payload }) => this.onJoined(payload.memberAssignment[options.topic] ?? []));
+    this.consumer.on(this.consumer.events.GROUP_JOIN, ({ payload }) =>
+      this.onJoined(payload.memberAssignment[options.topic] ?? []),
+    );
     this.consumer.on(this.consumer.events.HEARTBEAT, () => this.beat());
     this.consumer.on(this.consumer.events.CRASH, ({ payload }) => this.die(payload.error));
   }
@@ -99,7 +103,7 @@ export class KafkaConsumerSession {
     for (const part of this.partitions.values()) part.interrupt.wake();
     // Or kafkajs fetches what nobody takes any more, again and again, while the last batch drains.
     this.reader.pauseAll();
-    await Promise.all([...this.partitions.values()].map((part) => part.inFlight));
+    await Promise.all([...this.partitions.values()].map(async (part) => part.inFlight));
     if (this.joined) await this.cache.flush();
     this.giveUpAll();
     await this.changes;
@@ -124,7 +128,11 @@ export class KafkaConsumerSession {
 
   /** A loop that neither beats nor works is dead, though kafkajs may not have noticed. */
   private watch(): void {
-    if (!this.busy && !this.stopping && Date.now() - this.lastBeat > Math.max(3 * this.context.sessionTimeoutMs, 15_000)) {
+    if (
+      !this.busy &&
+      !this.stopping &&
+      Date.now() - this.lastBeat > Math.max(3 * this.context.sessionTimeoutMs, 15_000)
+    ) {
       this.die(new Error("the consumer's loop stands still"));
     }
   }
@@ -155,7 +163,9 @@ export class KafkaConsumerSession {
   private onJoined(numbers: readonly number[]): void {
     this.joined = true;
     this.beat();
-    const parts = numbers.map((number) => new KafkaPartition(number, this.context.handler, this.context.timing));
+    const parts = numbers.map(
+      (number) => new KafkaPartition(number, this.context.handler, this.context.timing),
+    );
     for (const part of parts) this.partitions.set(part.number, part);
     // Within the event, so before kafkajs fetches: it would begin at the offset it remembers, and that is not ours.
     this.consumer.pause([{ topic: this.context.options.topic, partitions: [...numbers] }]);
@@ -186,7 +196,9 @@ export class KafkaConsumerSession {
   private report(number: number, what: string, error: unknown): void {
     const { options, settings } = this.context;
     this.context.failed(error);
-    settings.sink.warn(`event log ${options.topic}/${number}, group ${options.group}: ${what}: ${messageOf(error)}`);
+    settings.sink.warn(
+      `event log ${options.topic}/${number}, group ${options.group}: ${what}: ${messageOf(error)}`,
+    );
   }
 }
 

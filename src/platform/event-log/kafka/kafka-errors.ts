@@ -23,7 +23,8 @@ export function protocolTypeOf(error: unknown): string | null {
 export function toLogError(topic: string, error: unknown): RecordRefusedError | LogUnavailableError {
   if (error instanceof RecordRefusedError || error instanceof LogUnavailableError) return error;
   const type = protocolTypeOf(error);
-  if (type !== null && REFUSALS.has(type)) return new RecordRefusedError(`Kafka refuses a record of ${topic}: ${type}`, { cause: error });
+  if (type !== null && REFUSALS.has(type))
+    return new RecordRefusedError(`Kafka refuses a record of ${topic}: ${type}`, { cause: error });
   if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return new UnknownTopicError(topic);
   return new LogUnavailableError(`Kafka, topic ${topic}: ${messageOf(error)}`, { cause: error });
 }

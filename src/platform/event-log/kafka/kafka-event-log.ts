@@ -39,7 +39,11 @@ export class KafkaEventLog extends EventLog {
 
   constructor(private readonly options: KafkaEventLogOptions) {
     super();
-    this.settings = { brokers: options.brokers, clientId: options.clientId ?? 'tartware', sink: options.sink ?? SILENT_SINK };
+    this.settings = {
+      brokers: options.brokers,
+      clientId: options.clientId ?? 'tartware',
+      sink: options.sink ?? SILENT_SINK,
+    };
     this.timing = { ...DEFAULT_TIMING, ...options.timing };
     this.topics = new KafkaTopics(this.settings);
     this.appender = new KafkaAppender(this.settings, this.topics);
@@ -62,9 +66,14 @@ export class KafkaEventLog extends EventLog {
    * @throws UnknownTopicError
    */
   override async subscribe(options: SubscribeOptions, handler: BatchHandler): Promise<Subscription> {
-    const other = [...this.subscriptions].map((each) => each.topicOf(options.group)).find((topic) => topic !== null && topic !== options.topic);
+    const other = [...this.subscriptions]
+      .map((each) => each.topicOf(options.group))
+      .find((topic) => topic !== null && topic !== options.topic);
     // kafkajs deals the leader's topics out to all members, and those who don't read a topic drop its partitions in silence.
-    if (other) throw new Error(`group ${options.group} reads ${other} already: give ${options.topic} a group of its own`);
+    if (other)
+      throw new Error(
+        `group ${options.group} reads ${other} already: give ${options.topic} a group of its own`,
+      );
     await this.topics.limits(options.topic).catch((error: unknown) => {
       if (error instanceof UnknownTopicError) throw error;
     });

@@ -24,9 +24,15 @@ export class KafkaOffsetCache {
 
   /** Commits now. By explicit offsets: `commitOffsetsIfNecessary()` without thresholds commits nothing. */
   async flush(): Promise<void> {
-    const news = [...this.partitions()].filter((part) => part.ready && part.live && part.next !== part.committed);
+    const news = [...this.partitions()].filter(
+      (part) => part.ready && part.live && part.next !== part.committed,
+    );
     if (news.length === 0) return;
-    const offsets = news.map((part) => ({ topic: this.topic, partition: part.number, offset: part.next.toString() }));
+    const offsets = news.map((part) => ({
+      topic: this.topic,
+      partition: part.number,
+      offset: part.next.toString(),
+    }));
     try {
       await this.consumer.commitOffsets(offsets);
       news.forEach((part, i) => (part.committed = BigInt(offsets[i]!.offset)));

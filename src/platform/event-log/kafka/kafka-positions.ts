@@ -20,7 +20,10 @@ export class KafkaPositions {
     }
     if (from > high) {
       // The topic was made anew, or lost its end: reading on from here would wait for ever, and skip what comes.
-      this.complain(partition, `offset ${from} is beyond the log's end ${high}; reading again from its beginning ${low}`);
+      this.complain(
+        partition,
+        `offset ${from} is beyond the log's end ${high}; reading again from its beginning ${low}`,
+      );
       return low;
     }
     return from;
@@ -42,7 +45,10 @@ export class KafkaPositions {
   }
 
   private complainOfGap(partition: number, from: bigint, to: bigint): void {
-    this.complain(partition, `offsets ${from} to ${to - 1n} (${to - from} records) are gone from the log, unread; reading on from ${to}`);
+    this.complain(
+      partition,
+      `offsets ${from} to ${to - 1n} (${to - from} records) are gone from the log, unread; reading on from ${to}`,
+    );
   }
 
   private complain(partition: number, text: string): void {

@@ -9,7 +9,13 @@ import { type KafkaPartition, toReadRecord } from './kafka-partition.js';
 import type { KafkaPositions } from './kafka-positions.js';
 
 /** Heartbeat errors after which kafkajs rejoins for certain, so that the batch in hand is lost. */
-const LOST = new Set(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'NOT_COORDINATOR_FOR_GROUP', 'FENCED_INSTANCE_ID']);
+const LOST = new Set([
+  'REBALANCE_IN_PROGRESS',
+  'ILLEGAL_GENERATION',
+  'UNKNOWN_MEMBER_ID',
+  'NOT_COORDINATOR_FOR_GROUP',
+  'FENCED_INSTANCE_ID',
+]);
 
 /** What the reader asks of its session. */
 export interface ReaderHooks {
@@ -56,7 +62,9 @@ export class KafkaReader {
 
   private async deliver(part: KafkaPartition, payload: EachBatchPayload): Promise<void> {
     const { maxBatchRecords, maxBatchBytes } = this.options;
-    const records = payload.batch.messages.map((message) => toReadRecord(part.number, message)).filter(({ offset }) => offset >= part.next);
+    const records = payload.batch.messages
+      .map((message) => toReadRecord(part.number, message))
+      .filter(({ offset }) => offset >= part.next);
     if (records.length === 0) return;
     const first = records[0]!.offset;
     if (first > part.next) await this.positions.explainGap(part.number, part.next, first);
@@ -71,11 +79,17 @@ export class KafkaReader {
   }
 
   /** Books the verdict; false when the rest of what was fetched isn't what comes next. */
-  private accept(part: KafkaPartition, slice: readonly ReadRecord[], verdict: Verdict, payload: EachBatchPayload): boolean {
+  private accept(
+    part: KafkaPartition,
+    slice: readonly ReadRecord[],
+    verdict: Verdict,
+    payload: EachBatchPayload,
+  ): boolean {
     const end = endOf(slice);
     part.next = verdict.next;
     this.cache.touch();
-    if (verdict.error !== null) this.hooks.failed(part.number, `batch ${slice[0]!.offset} to ${end - 1n} threw`, verdict.error);
+    if (verdict.error !== null)
+      this.hooks.failed(part.number, `batch ${slice[0]!.offset} to ${end - 1n} threw`, verdict.error);
     if (verdict.next === end) {
       payload.resolveOffset((end - 1n).toString());
       return true;
@@ -88,7 +102,11 @@ export class KafkaReader {
     return false;
   }
 
-  private batchOf(part: KafkaPartition, records: readonly ReadRecord[], payload: EachBatchPayload): RecordBatch {
+  private batchOf(
+    part: KafkaPartition,
+    records: readonly ReadRecord[],
+    payload: EachBatchPayload,
+  ): RecordBatch {
     const { topic } = this.options;
     const lost = (cause?: unknown): AssignmentLostError =>
       new AssignmentLostError(`${topic}/${part.number} was given to another consumer`, { cause });
@@ -115,7 +133,9 @@ export class KafkaReader {
   }
 
   private seek(part: KafkaPartition): void {
-    this.steer(() => this.consumer.seek({ topic: this.options.topic, partition: part.number, offset: part.next.toString() }));
+    this.steer(() =>
+      this.consumer.seek({ topic: this.options.topic, partition: part.number, offset: part.next.toString() }),
+    );
   }
 
   private resume(part: KafkaPartition): void {

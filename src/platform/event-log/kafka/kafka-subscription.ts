@@ -77,6 +77,8 @@ export class KafkaSubscription implements Subscription {
 
   private report(): void {
     const { options, settings } = this.context;
-    settings.sink.warn(`event log ${options.topic}, group ${options.group}: the consumer died, making another: ${this.lastError}`);
+    settings.sink.warn(
+      `event log ${options.topic}, group ${options.group}: the consumer died, making another: ${this.lastError}`,
+    );
   }
 }

@@ -36,11 +36,17 @@ export class KafkaTopics {
       const existing = new Set(await admin.listTopics());
       const replicas = Math.min(REPLICAS, brokers.length);
       const missing = topics.filter((topic) => !existing.has(topic.name));
-      if (missing.length > 0) await admin.createTopics({ topics: missing.map((topic) => creation(topic, replicas)), waitForLeaders: true });
+      if (missing.length > 0)
+        await admin.createTopics({
+          topics: missing.map((topic) => creation(topic, replicas)),
+          waitForLeaders: true,
+        });
       for (const { name, partitions } of topics.filter((topic) => existing.has(topic.name))) {
         const found = (await this.describe(admin, name)).length;
         if (found !== partitions) {
-          this.settings.sink.warn(`topic ${name} keeps its ${found} partitions (not ${partitions}): another number would move keys and break their order`);
+          this.settings.sink.warn(
+            `topic ${name} keeps its ${found} partitions (not ${partitions}): another number would move keys and break their order`,
+          );
         }
       }
     });
@@ -54,7 +60,10 @@ export class KafkaTopics {
         includeSynonyms: false,
         resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: ['max.message.bytes'] }],
       });
-      return { partitions, maxMessageBytes: Number(resources[0]?.configEntries[0]?.configValue ?? 1_000_000) };
+      return {
+        partitions,
+        maxMessageBytes: Number(resources[0]?.configEntries[0]?.configValue ?? 1_000_000),
+      };
     });
   }
 
@@ -62,7 +71,9 @@ export class KafkaTopics {
   async ranges(topic: string): Promise<Map<number, OffsetRange>> {
     return this.ask(topic, async (admin) => {
       const offsets = await admin.fetchTopicOffsets(topic);
-      return new Map(offsets.map(({ partition, low, high }) => [partition, { low: BigInt(low), high: BigInt(high) }]));
+      return new Map(
+        offsets.map(({ partition, low, high }) => [partition, { low: BigInt(low), high: BigInt(high) }]),
+      );
     });
   }
 
@@ -70,7 +81,10 @@ export class KafkaTopics {
   async ping(timeoutMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new LogUnavailableError(`Kafka didn't answer within ${timeoutMs} ms`)), timeoutMs);
+      timer = setTimeout(
+        () => reject(new LogUnavailableError(`Kafka didn't answer within ${timeoutMs} ms`)),
+        timeoutMs,
+      );
     });
     const answer = this.ask('(ping)', (admin) => admin.describeCluster(), 0);
     await Promise.race([answer, late]).finally(() => clearTimeout(timer));
@@ -84,7 +98,11 @@ export class KafkaTopics {
     }
   }
 
-  private async ask<T>(topic: string, question: (admin: Admin) => Promise<T>, retries = RETRY.retries ?? 0): Promise<T> {
+  private async ask<T>(
+    topic: string,
+    question: (admin: Admin) => Promise<T>,
+    retries = RETRY.retries ?? 0,
+  ): Promise<T> {
     const admin = createKafka(this.settings, { ...RETRY, retries }).admin();
     try {
       await admin.connect();

@@ -7,7 +7,8 @@ import { MemoryLogStore } from './memory-log-store.js';
 describeEventLogConformance('memory', async () => {
   const store = new MemoryLogStore();
   return {
-    open: async () => new MemoryEventLog({ store, timing: { pauseMs: 5, backoffMinMs: 2, backoffMaxMs: 20 } }),
+    open: async () =>
+      new MemoryEventLog({ store, timing: { pauseMs: 5, backoffMinMs: 2, backoffMaxMs: 20 } }),
     appendForeign: async (topic, record) => void store.write(topic, [record]),
     truncate: async (topic, partition, offset) => store.truncate(topic, partition, offset),
     rebalances: true,

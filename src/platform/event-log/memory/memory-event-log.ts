@@ -60,7 +60,8 @@ export class MemoryEventLog extends EventLog {
       handler,
       timing: this.timing,
       sink: this.sink,
-      read: async (partition, from) => this.store.read(topic, partition, from, maxBatchRecords, maxBatchBytes),
+      read: async (partition, from) =>
+        this.store.read(topic, partition, from, maxBatchRecords, maxBatchBytes),
       heartbeat: async () => this.store.requireUp(),
     });
     this.subscriptions.add(member);

@@ -67,10 +67,15 @@ export class MemoryGroup {
     this.changes = this.changes.then(async () => {
       edit();
       const numbers = Array.from({ length: this.partitions }, (_, partition) => partition);
-      const owner = (partition: number): MemorySubscription | undefined => this.members[partition % this.members.length];
+      const owner = (partition: number): MemorySubscription | undefined =>
+        this.members[partition % this.members.length];
       // All revocations end before any assignment begins: a partition is never in two hands.
       for (const member of new Set([...this.members, ...touched])) {
-        await Promise.all(numbers.filter((partition) => owner(partition) !== member).map((partition) => member.give(partition)));
+        await Promise.all(
+          numbers
+            .filter((partition) => owner(partition) !== member)
+            .map((partition) => member.give(partition)),
+        );
       }
       for (const partition of numbers) {
         const next = owner(partition);

@@ -68,7 +68,10 @@ export class MemoryLogStore {
     const highWatermark = base + BigInt(records.length);
     if (from > highWatermark) return { records: [], highWatermark };
     const start = from > base ? Number(from - base) : 0;
-    return { records: records.slice(start, start + batchLength(records, start, maxRecords, maxBytes)), highWatermark };
+    return {
+      records: records.slice(start, start + batchLength(records, start, maxRecords, maxBytes)),
+      highWatermark,
+    };
   }
 
   /** Everything in the log, partition by partition; for assertions. */

@@ -36,7 +36,8 @@ export class AppendNotifier {
   /** A notification from PostgreSQL. Our own are ignored: they were told in the process already. */
   received(payload: string): void {
     const [instance, topic, partitions] = payload.split(' ');
-    if (instance !== this.instance && topic && partitions) this.tell(topic, partitions.split(',').map(Number));
+    if (instance !== this.instance && topic && partitions)
+      this.tell(topic, partitions.split(',').map(Number));
   }
 
   listen(topic: string, listener: Listener): () => void {
@@ -62,7 +63,9 @@ export class AppendNotifier {
   private send(): void {
     this.timer = null;
     this.lastSent = Date.now();
-    const payloads = [...this.pending].map(([topic, partitions]) => `${this.instance} ${topic} ${[...partitions].join(',')}`);
+    const payloads = [...this.pending].map(
+      ([topic, partitions]) => `${this.instance} ${topic} ${[...partitions].join(',')}`,
+    );
     this.pending.clear();
     this.sending = this.pool
       .query('SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload', [LOG_CHANNEL, payloads])

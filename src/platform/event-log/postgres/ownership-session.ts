@@ -8,7 +8,11 @@ const QUERY_TIMEOUT_MS = 10_000;
 
 /** 64 bits of group, topic and partition: the advisory lock that stands for owning the partition in the group. */
 export function lockKey(group: string, topic: string, partition: number): string {
-  return createHash('sha256').update(`tartware-log|${group}|${topic}|${partition}`).digest().readBigInt64BE().toString();
+  return createHash('sha256')
+    .update(`tartware-log|${group}|${topic}|${partition}`)
+    .digest()
+    .readBigInt64BE()
+    .toString();
 }
 
 /**
@@ -27,7 +31,11 @@ export class OwnershipSession {
     private readonly onLost: (error: Error) => void,
     onNotify: (payload: string) => void,
   ) {
-    this.client = new pg.Client({ ...connectionOptions(pool), keepAlive: true, query_timeout: QUERY_TIMEOUT_MS });
+    this.client = new pg.Client({
+      ...connectionOptions(pool),
+      keepAlive: true,
+      query_timeout: QUERY_TIMEOUT_MS,
+    });
     this.client.on('error', (error) => this.lose(error));
     this.client.on('end', () => this.lose(new Error('the connection that holds the partitions has ended')));
     this.client.on('notification', (message) => onNotify(message.payload ?? ''));
@@ -45,20 +53,33 @@ export class OwnershipSession {
   /** Those of `partitions` that were free and are ours now. */
   async tryLock(partitions: readonly number[]): Promise<number[]> {
     const keys = partitions.map((partition) => lockKey(this.group, this.topic, partition));
-    const { rows } = await this.client.query<{ partition: number }>(TRY_LOCKS, [partitions, keys]);
+    const { rows } = await this.client.query<{ partition: number }>({
+      ...TRY_LOCKS,
+      values: [partitions, keys],
+    });
     return rows.map((row) => row.partition);
   }
 
   /** The next offset of each partition; the poll, and by the way the proof that the session lives. */
   async nextOffsets(): Promise<Map<number, bigint>> {
-    const { rows } = await this.client.query<{ partition: number; next_offset: string }>(NEXT_OFFSETS, [this.topic]);
+    const { rows } = await this.client.query<{ partition: number; next_offset: string }>({
+      ...NEXT_OFFSETS,
+      values: [this.topic],
+    });
     return new Map(rows.map((row) => [row.partition, BigInt(row.next_offset)]));
   }
 
   /** @throws the reason why the session is lost */
   async check(): Promise<void> {
     if (this.lost) throw this.lost;
-    await this.client.query('SELECT 1');
+    try {
+      await this.client.query('SELECT 1');
+    } catch (error) {
+      // Before the throw: a terminated backend answers with an error some moments before the connection ends, and whoever hears it
+      // must find that nothing is live any more.
+      this.lose(error as Error);
+      throw error;
+    }
   }
 
   /** Ends the session, which gives every partition back. */

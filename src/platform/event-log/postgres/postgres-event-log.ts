@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { Sql } from '../../database/sql.js';
 import {
   EventLog,
   LogUnavailableError,
@@ -19,7 +20,16 @@ import { UnknownTopicError } from '../unknown-topic-error.js';
 import { AppendNotifier } from './append-notifier.js';
 import { OwnershipSession } from './ownership-session.js';
 import { PostgresSubscription } from './postgres-subscription.js';
-import { APPEND, CREATE_PARTITIONS, CREATE_TOPIC, LIST_TOPICS, PRUNE, READ, READ_TOPIC } from './statements.js';
+import {
+  APPEND,
+  CREATE_PARTITIONS,
+  CREATE_TOPIC,
+  LIST_TOPICS,
+  PING,
+  PRUNE,
+  READ,
+  READ_TOPIC,
+} from './statements.js';
 
 /** What a PostgresEventLog can be told. */
 export interface PostgresEventLogOptions {
@@ -59,12 +69,19 @@ export class PostgresEventLog extends EventLog {
   /** Creates what is missing; of a topic that exists, sets retention and size, and leaves the count of partitions alone. */
   override async provision(topics: readonly TopicSpec[]): Promise<void> {
     for (const { name, partitions, retentionMs, maxMessageBytes } of topics) {
-      const rows = await this.query<{ partitions: number }>(CREATE_TOPIC, [name, partitions, retentionMs, maxMessageBytes]);
+      const rows = await this.query<{ partitions: number }>(CREATE_TOPIC, [
+        name,
+        partitions,
+        retentionMs,
+        maxMessageBytes,
+      ]);
       const existing = rows[0]!.partitions;
       await this.query(CREATE_PARTITIONS, [name, existing]);
       this.specs.delete(name);
       if (existing !== partitions) {
-        this.sink.warn(`topic ${name} keeps its ${existing} partitions (not ${partitions}): another number would move keys and break their order`);
+        this.sink.warn(
+          `topic ${name} keeps its ${existing} partitions (not ${partitions}): another number would move keys and break their order`,
+        );
       }
     }
   }
@@ -94,7 +111,10 @@ export class PostgresEventLog extends EventLog {
     ]);
     const bases = new Map(rows.map((row) => [row.partition, BigInt(row.base)]));
     this.notifier.appended(topic, [...counts.keys()]);
-    return records.map(({ partition }, i) => ({ partition, offset: bases.get(partition)! + BigInt(places[i]!) }));
+    return records.map(({ partition }, i) => ({
+      partition,
+      offset: bases.get(partition)! + BigInt(places[i]!),
+    }));
   }
 
   override async subscribe(options: SubscribeOptions, handler: BatchHandler): Promise<Subscription> {
@@ -111,7 +131,9 @@ export class PostgresEventLog extends EventLog {
       pollMs: this.pollMs,
       notifier: this.notifier,
       openSession: (onLost) =>
-        new OwnershipSession(this.pool, options.group, options.topic, onLost, (payload) => this.notifier.received(payload)),
+        new OwnershipSession(this.pool, options.group, options.topic, onLost, (payload) =>
+          this.notifier.received(payload),
+        ),
     });
     this.subscriptions.add(subscription);
     return subscription.start();
@@ -120,9 +142,12 @@ export class PostgresEventLog extends EventLog {
   override async ping(timeoutMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new LogUnavailableError(`PostgreSQL didn't answer within ${timeoutMs} ms`)), timeoutMs);
+      timer = setTimeout(
+        () => reject(new LogUnavailableError(`PostgreSQL didn't answer within ${timeoutMs} ms`)),
+        timeoutMs,
+      );
     });
-    await Promise.race([this.query('SELECT 1', []), late]).finally(() => clearTimeout(timer));
+    await Promise.race([this.query(PING, []), late]).finally(() => clearTimeout(timer));
   }
 
   /** Stops what was subscribed; the pool stays open. */
@@ -138,7 +163,10 @@ export class PostgresEventLog extends EventLog {
    */
   async prune(): Promise<number> {
     let total = 0;
-    for (const { topic, partitions } of await this.query<{ topic: string; partitions: number }>(LIST_TOPICS, [])) {
+    for (const { topic, partitions } of await this.query<{ topic: string; partitions: number }>(
+      LIST_TOPICS,
+      [],
+    )) {
       for (let partition = 0; partition < partitions; partition += 1) {
         for (let deleted = PRUNE_CHUNK; deleted === PRUNE_CHUNK; total += deleted) {
           deleted = await this.count(PRUNE, [topic, partition, PRUNE_CHUNK]);
@@ -158,11 +186,18 @@ export class PostgresEventLog extends EventLog {
       ms: number;
     }
     const { topic, maxBatchRecords, maxBatchBytes } = options;
-    const rows = await this.query<Row>(READ, [topic, partition, from.toString(), maxBatchRecords, maxBatchBytes]);
+    const rows = await this.query<Row>(READ, [
+      topic,
+      partition,
+      from.toString(),
+      maxBatchRecords,
+      maxBatchBytes,
+    ]);
     if (rows.length === 0) throw new UnknownTopicError(topic);
     const records: ReadRecord[] = [];
     for (const { offset, key, value, headers, ms } of rows) {
-      if (offset !== null) records.push({ partition, offset: BigInt(offset), key, value, headers, timestamp: Math.floor(ms) });
+      if (offset !== null)
+        records.push({ partition, offset: BigInt(offset), key, value, headers, timestamp: Math.floor(ms) });
     }
     return { records, highWatermark: BigInt(rows[0]!.next_offset) };
   }
@@ -187,12 +222,12 @@ export class PostgresEventLog extends EventLog {
     return spec;
   }
 
-  private async query<Row extends pg.QueryResultRow>(text: string, values: unknown[]): Promise<Row[]> {
-    return this.ask(async () => (await this.pool.query<Row>(text, values)).rows);
+  private async query<Row extends pg.QueryResultRow>(statement: Sql, values: unknown[]): Promise<Row[]> {
+    return this.ask(async () => (await this.pool.query<Row>({ ...statement, values })).rows);
   }
 
-  private async count(text: string, values: unknown[]): Promise<number> {
-    return this.ask(async () => (await this.pool.query(text, values)).rowCount ?? 0);
+  private async count(statement: Sql, values: unknown[]): Promise<number> {
+    return this.ask(async () => (await this.pool.query({ ...statement, values })).rowCount ?? 0);
   }
 
   private async ask<T>(work: () => Promise<T>): Promise<T> {

@@ -112,7 +112,9 @@ export class PostgresSubscription implements Subscription {
 
   /** Takes what is free and wakes what has news. */
   private async look(session: OwnershipSession): Promise<void> {
-    const missing = Array.from({ length: this.parts.partitions }, (_, partition) => partition).filter((p) => !this.runners.has(p));
+    const missing = Array.from({ length: this.parts.partitions }, (_, partition) => partition).filter(
+      (p) => !this.runners.has(p),
+    );
     if (missing.length > 0) {
       const taken = await session.tryLock(missing);
       // Lost while the answer was on its way: `lost` has dropped the others and wouldn't see these.

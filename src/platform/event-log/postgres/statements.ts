@@ -1,20 +1,34 @@
+import { sql } from '../../database/sql.js';
+
 /** Every statement of the PostgreSQL event log, named; values are always bound. */
 
 /** $1 topic, $2 partitions, $3 retention ms, $4 max bytes. The count of partitions of a topic never changes: keys would move. */
-export const CREATE_TOPIC = `
+export const CREATE_TOPIC = sql(
+  'event_log.create_topic',
+  `
 INSERT INTO event_log_topics AS t (topic, partitions, retention_ms, max_message_bytes) VALUES ($1, $2, $3, $4)
 ON CONFLICT (topic) DO UPDATE SET retention_ms = excluded.retention_ms, max_message_bytes = excluded.max_message_bytes
-RETURNING t.partitions`;
+RETURNING t.partitions`,
+);
 
 /** $1 topic, $2 partitions. */
-export const CREATE_PARTITIONS = `
+export const CREATE_PARTITIONS = sql(
+  'event_log.create_partitions',
+  `
 INSERT INTO event_log_partitions (topic, partition)
 SELECT $1, p FROM generate_series(0, $2::int - 1) AS p
-ON CONFLICT DO NOTHING`;
+ON CONFLICT DO NOTHING`,
+);
 
-export const READ_TOPIC = `SELECT partitions, retention_ms, max_message_bytes FROM event_log_topics WHERE topic = $1`;
+export const READ_TOPIC = sql(
+  'event_log.read_topic',
+  `SELECT partitions, retention_ms, max_message_bytes FROM event_log_topics WHERE topic = $1`,
+);
 
-export const LIST_TOPICS = `SELECT topic, partitions FROM event_log_topics ORDER BY topic`;
+export const LIST_TOPICS = sql(
+  'event_log.list_topics',
+  `SELECT topic, partitions FROM event_log_topics ORDER BY topic`,
+);
 
 /**
  * $1 topic, $2 partition and $3 count of each partition touched, then a row a record: $4 partition, $5 place within its
@@ -23,7 +37,9 @@ export const LIST_TOPICS = `SELECT topic, partitions FROM event_log_topics ORDER
  * \`locked\` takes the partitions' row locks in one order (no deadlock between two appends), and they are held until the
  * commit: so commits follow the order of offsets, and a reader that goes on from the last offset it saw misses nothing.
  */
-export const APPEND = `
+export const APPEND = sql(
+  'event_log.append',
+  `
 WITH wanted AS (SELECT * FROM unnest($2::int[], $3::int[]) AS w(partition, n)),
 locked AS (
   SELECT p.partition, w.n FROM event_log_partitions p JOIN wanted w USING (partition)
@@ -40,13 +56,16 @@ written AS (
   FROM unnest($4::int[], $5::int[], $6::text[], $7::bytea[], $8::text[]) AS r(partition, place, key, value, headers)
   JOIN taken t USING (partition)
 )
-SELECT partition, base FROM taken`;
+SELECT partition, base FROM taken`,
+);
 
 /**
  * $1 topic, $2 partition, $3 first offset, $4 records, $5 bytes. One snapshot: every record below next_offset is in it
  * (or pruned). The bytes are counted before the values are fetched, so a run of large records can't fill the memory.
  */
-export const READ = `
+export const READ = sql(
+  'event_log.read',
+  `
 SELECT p.next_offset, r."offset", r.key, r.value, r.headers, r.ms
 FROM event_log_partitions p
 LEFT JOIN LATERAL (
@@ -61,20 +80,29 @@ LEFT JOIN LATERAL (
   WHERE w.bytes <= $5 OR w.place = 1
 ) r ON true
 WHERE p.topic = $1 AND p.partition = $2
-ORDER BY r."offset"`;
+ORDER BY r."offset"`,
+);
 
 /** $1 topic. */
-export const NEXT_OFFSETS = `SELECT partition, next_offset FROM event_log_partitions WHERE topic = $1`;
+export const NEXT_OFFSETS = sql(
+  'event_log.next_offsets',
+  `SELECT partition, next_offset FROM event_log_partitions WHERE topic = $1`,
+);
 
 /** $1 partitions, $2 their lock keys. Answers those that this session now holds. */
-export const TRY_LOCKS = `
-SELECT w.partition FROM unnest($1::int[], $2::bigint[]) AS w(partition, key) WHERE pg_try_advisory_lock(w.key)`;
+export const TRY_LOCKS = sql(
+  'event_log.try_locks',
+  `
+SELECT w.partition FROM unnest($1::int[], $2::bigint[]) AS w(partition, key) WHERE pg_try_advisory_lock(w.key)`,
+);
 
 /**
  * $1 topic, $2 partition, $3 records at most: deletes from the low end only, so that what remains is one run without holes.
  * The database's own clock wrote appended_at, and it decides what is old.
  */
-export const PRUNE = `
+export const PRUNE = sql(
+  'event_log.prune',
+  `
 WITH head AS (
   SELECT r."offset", r.appended_at < clock_timestamp() - t.retention_ms * interval '1 millisecond' AS expired
   FROM event_log_records r JOIN event_log_topics t USING (topic)
@@ -82,4 +110,7 @@ WITH head AS (
 )
 DELETE FROM event_log_records
 WHERE topic = $1 AND partition = $2
-  AND "offset" < coalesce((SELECT min("offset") FROM head WHERE NOT expired), (SELECT max("offset") + 1 FROM head))`;
+  AND "offset" < coalesce((SELECT min("offset") FROM head WHERE NOT expired), (SELECT max("offset") + 1 FROM head))`,
+);
+
+export const PING = sql('event_log.ping', `SELECT 1`);

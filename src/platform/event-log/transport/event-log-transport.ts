@@ -1,8 +1,20 @@
 import { Catch, type ExceptionFilter } from '@nestjs/common';
-import { BaseRpcContext, Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
+import {
+  BaseRpcContext,
+  Server,
+  type CustomTransportStrategy,
+  type MessageHandler,
+} from '@nestjs/microservices';
 import { isObservable, lastValueFrom, type Observable, throwError } from 'rxjs';
 import { messageOf } from '../delivery/log-sink.js';
-import type { BatchHandler, EventLog, RecordBatch, SubscribeOptions, Subscription, SubscriptionStatus } from '../event-log.js';
+import type {
+  BatchHandler,
+  EventLog,
+  RecordBatch,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionStatus,
+} from '../event-log.js';
 
 /** Binds a handler to this transport alone: `@EventPattern(topic, EVENT_LOG_TRANSPORT)`. */
 export const EVENT_LOG_TRANSPORT = Symbol('event-log');
@@ -96,7 +108,11 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
 
   /** How every subscription does; empty before `listen` and after `close`. */
   statuses(): TransportStatus[] {
-    return this.open.map(({ options: { topic, group }, subscription }) => ({ topic, group, status: subscription.status() }));
+    return this.open.map(({ options: { topic, group }, subscription }) => ({
+      topic,
+      group,
+      status: subscription.status(),
+    }));
   }
 
   override on(): never {
@@ -111,13 +127,19 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
     const patterns = new Set(this.subscriptions.map(patternOf));
     const faults: string[] = [];
     for (const pattern of patterns) {
-      if (!this.messageHandlers.has(pattern)) faults.push(`no @EventPattern(${JSON.stringify(pattern)}) handles the topic that is subscribed to`);
+      if (!this.messageHandlers.has(pattern))
+        faults.push(`no @EventPattern(${JSON.stringify(pattern)}) handles the topic that is subscribed to`);
     }
     for (const [pattern, handler] of this.messageHandlers) {
-      if (!patterns.has(pattern)) faults.push(`the handler of ${JSON.stringify(pattern)} would never be called: no such topic is subscribed to`);
-      if (!handler.isEventHandler) faults.push(`${JSON.stringify(pattern)} is a @MessagePattern: the event log knows no replies`);
+      if (!patterns.has(pattern))
+        faults.push(
+          `the handler of ${JSON.stringify(pattern)} would never be called: no such topic is subscribed to`,
+        );
+      if (!handler.isEventHandler)
+        faults.push(`${JSON.stringify(pattern)} is a @MessagePattern: the event log knows no replies`);
       // Each would answer its own offset, and only one of them can be right.
-      if (handler.next) faults.push(`${JSON.stringify(pattern)} has several handlers: give each a group of its own`);
+      if (handler.next)
+        faults.push(`${JSON.stringify(pattern)} has several handlers: give each a group of its own`);
     }
     if (faults.length > 0) throw new TransportBindingError(faults.join('\n'));
   }
@@ -128,7 +150,9 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
       assigned: async (topic, partition) => {
         const answer = await dispatch(handler, { kind: 'assigned', topic, partition }, topic, partition);
         if (answer === null || typeof answer === 'bigint') return answer;
-        throw new EventHandlerError(`the handler of ${topic} answered 'assigned' with ${String(answer)}, not with an offset or null`);
+        throw new EventHandlerError(
+          `the handler of ${topic} answered 'assigned' with ${typeof answer}, not with an offset or null`,
+        );
       },
       revoked: async (topic, partition) => {
         await dispatch(handler, { kind: 'revoked', topic, partition }, topic, partition);
@@ -136,7 +160,9 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
       batch: async (batch) => {
         const answer = await dispatch(handler, { kind: 'batch', batch }, batch.topic, batch.partition);
         if (typeof answer === 'bigint') return answer;
-        throw new EventHandlerError(`the handler of ${batch.topic} answered a batch with ${String(answer)}, not with an offset`);
+        throw new EventHandlerError(
+          `the handler of ${batch.topic} answered a batch with ${typeof answer}, not with an offset`,
+        );
       },
     };
   }
@@ -145,12 +171,22 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
 const patternOf = ({ pattern, topic }: TransportSubscription): string => pattern ?? topic;
 
 /** Nest wraps what a handler throws into an Observable that errors: only subscribing to it brings the failure to light. */
-async function dispatch(handler: MessageHandler, message: EventLogMessage, topic: string, partition: number): Promise<unknown> {
+async function dispatch(
+  handler: MessageHandler,
+  message: EventLogMessage,
+  topic: string,
+  partition: number,
+): Promise<unknown> {
   try {
     const answer: unknown = await handler(message, new EventLogContext([topic, partition]));
     return isObservable(answer) ? await lastValueFrom(answer, { defaultValue: undefined }) : answer;
   } catch (error) {
-    const text = error instanceof Error ? error.message : ((error as { message?: string } | null)?.message ?? messageOf(error));
-    throw new EventHandlerError(`the handler of ${topic} failed on ${message.kind}: ${text}`, { cause: error });
+    const text =
+      error instanceof Error
+        ? error.message
+        : ((error as { message?: string } | null)?.message ?? messageOf(error));
+    throw new EventHandlerError(`the handler of ${topic} failed on ${message.kind}: ${text}`, {
+      cause: error,
+    });
   }
 }
