@@ -14,7 +14,7 @@ export class Catalogue1763700000002 implements MigrationInterface {
         name          text NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
         time_zone     text NOT NULL,
         currency      text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
-        business_date date NOT NULL,
+        business_date date NOT NULL CHECK (business_date BETWEEN '1900-01-01' AND '2900-12-31'),
         version       integer NOT NULL DEFAULT 1 CHECK (version >= 1),
         created_at    timestamptz NOT NULL DEFAULT now(),
         updated_at    timestamptz NOT NULL DEFAULT now(),

@@ -225,6 +225,10 @@ export class Events1763700000004 implements MigrationInterface {
                 to_char(month, 'YYYY-MM-DD') || ' 00:00:00+00', to_char(month + interval '1 month', 'YYYY-MM-DD') || ' 00:00:00+00');
               EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', child);
               EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', child);
+              IF parent IN ('audit_log', 'outbox_events') THEN
+                EXECUTE format('CREATE TRIGGER %I BEFORE TRUNCATE ON %I EXECUTE FUNCTION app.refuse_change()',
+                  parent || '_no_truncate', child);
+              END IF;
               made := made + 1;
             END IF;
           END LOOP;
@@ -239,6 +243,12 @@ export class Events1763700000004 implements MigrationInterface {
         CREATE TABLE ${parent}_default PARTITION OF ${parent} DEFAULT;
         ALTER TABLE ${parent}_default ENABLE ROW LEVEL SECURITY;
         ALTER TABLE ${parent}_default FORCE ROW LEVEL SECURITY;`);
+    // Row triggers reach the partitions by themselves, those on TRUNCATE don't.
+    for (const parent of ['outbox_events', 'audit_log'])
+      for (const table of [parent, `${parent}_default`])
+        await runner.query(
+          `CREATE TRIGGER ${parent}_no_truncate BEFORE TRUNCATE ON ${table} EXECUTE FUNCTION app.refuse_change()`,
+        );
     await runner.query(`SELECT app.ensure_partitions(2)`);
 
     const all = 'SELECT, INSERT, UPDATE, DELETE';

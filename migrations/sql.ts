@@ -21,13 +21,16 @@ export function walls({ table, grant, background }: Walls): string {
     `GRANT ${grant} ON ${table} TO tartware_app, tartware_worker`,
   ];
   if (background) {
-    const using = background.using ?? 'true';
-    lines.push(
-      background.using
-        ? `CREATE POLICY ${table}_background ON ${table} FOR SELECT TO tartware_worker USING (${using})`
-        : `CREATE POLICY ${table}_background ON ${table} TO tartware_worker USING (true) WITH CHECK (true)`,
-      `GRANT ${background.grant} ON ${table} TO tartware_worker`,
-    );
+    // One policy a command, and only for the commands that are granted across tenants: the tenant grant goes to both roles.
+    const { grant: commands, using = 'true' } = background;
+    for (const command of commands.split(', ')) {
+      const read = command === 'INSERT' ? '' : ` USING (${using})`;
+      const write = command === 'INSERT' || command === 'UPDATE' ? ` WITH CHECK (${using})` : '';
+      lines.push(
+        `CREATE POLICY ${table}_background_${command.toLowerCase()} ON ${table} FOR ${command} TO tartware_worker${read}${write}`,
+      );
+    }
+    lines.push(`GRANT ${commands} ON ${table} TO tartware_worker`);
   }
   return lines.join(';\n') + ';';
 }

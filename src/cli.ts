@@ -30,7 +30,7 @@ const app = await CommandFactory.createWithoutRunning(CliModule, {
   serviceErrorHandler: fail,
 });
 try {
-  strict((app.get(CommandRunnerService) as unknown as { readonly commander: Command }).commander);
+  strict(app.get<CommandRunnerService, { readonly commander: Command }>(CommandRunnerService).commander);
   await CommandFactory.runApplication(app);
 } finally {
   await app.close();

@@ -18,7 +18,11 @@ function inOrder(value: unknown): unknown {
 /** Writes the OpenAPI document of the API. Nest's preview makes no provider, so no database and no broker is needed. */
 async function exportOpenApi(file: string): Promise<void> {
   const module = rootModule(loadConfig({ APP_MODE: 'api' }), { app: null, worker: null });
-  const app = await NestFactory.create(module, httpAdapter(), { preview: true, logger: false, abortOnError: false });
+  const app = await NestFactory.create(module, httpAdapter(), {
+    preview: true,
+    logger: false,
+    abortOnError: false,
+  });
   const document = inOrder(buildOpenApi(app));
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, `${JSON.stringify(document, null, 2)}\n`);

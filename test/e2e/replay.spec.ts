@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 import { readBookings } from '../../src/modules/imports/commands/read-bookings.js';
 import { BrokenFileError } from '../../src/modules/imports/domain/hotel-booking.js';
 import {
@@ -92,20 +93,37 @@ describeWithData('a replay of real bookings', () => {
     const ledger = async (): Promise<{ row: number; code: string | null; written: string }[]> =>
       ask(
         await inst.superUrl(),
-        `SELECT row_number AS row, code, xmin::text || ctid::text AS written FROM import_ledger
+        `SELECT row_number AS row, l.code, l.xmin::text || l.ctid::text AS written FROM import_ledger l
           JOIN imports USING (tenant_id, import_id) JOIN properties p USING (tenant_id, property_id)
          WHERE p.code = 'KILLED' ORDER BY row_number`,
       );
+    // One connection for all looks: a new one each would be slower than the walk.
+    let looking: pg.Client | null = null;
+    const ledgerHas = async (count: number): Promise<boolean> => {
+      if (!looking) {
+        looking = new pg.Client({ connectionString: await inst.superUrl() });
+        await looking.connect().catch((error: unknown) => {
+          looking = null;
+          throw error;
+        });
+      }
+      const { rows: found } = await looking.query<{ n: number }>(
+        `SELECT count(*)::int AS n FROM import_ledger JOIN imports i USING (tenant_id, import_id)
+          WHERE i.property_id = (SELECT property_id FROM properties WHERE code = 'KILLED')`,
+      );
+      return found[0]!.n >= count;
+    };
     for (const moment of moments) {
       const running = inst.command(args(slice, 'KILLED'));
       await Promise.race([
-        until(`${moment} rows in the ledger`, async () => (await ledger()).length >= moment, 60_000, 5),
+        until(`${moment} rows in the ledger`, () => ledgerHas(moment), 60_000, 2),
         running.ended.then(({ code, stderr }) => {
           throw new Error(`it ended by itself with ${code}: ${stderr}`);
         }),
       ]);
       expect((await running.stop('SIGKILL')).code).toBe(137);
     }
+    await (looking as pg.Client | null)?.end();
     // The killed run's last transaction has ended before anything is counted.
     const url = await inst.superUrl();
     await until('no session of the killed run', async () => {
@@ -201,7 +219,8 @@ describeWithData('a replay of real bookings', () => {
       /** The real file with one cell changed. */
       const withCell = (name: string, row: number, column: string, value: string): string => {
         const at = whole.header.split(',').indexOf(column);
-        const lines = [...whole.lines];
+        // As much of the file as it takes: the reader is not what is slow here.
+        const lines = whole.lines.slice(0, Math.max(row, 100));
         const cells = lines[row - 1]!.split(',');
         cells[at] = value;
         lines[row - 1] = cells.join(',');
@@ -309,11 +328,9 @@ describeWithData('a replay of real bookings', () => {
         );
         const cases: readonly (readonly [readonly string[], number, string])[] = [
           [args(join(inst.home, 'nowhere.csv'), 'BROKEN'), 4, 'nowhere.csv'],
-          [args(inst.home, 'BROKEN'), 4, inst.home],
+          [args(inst.home, 'BROKEN'), 4, 'EISDIR'],
           [args(slice, 'BROKEN', 0), 2, '--rooms'],
           [['replay', 'hotel-bookings', slice, '--rooms', '5'], 2, '--property'],
-          [['replay', 'hotel-bookings', '--property', 'X', '--rooms', '5'], 2, 'file'],
-          [[...args(slice, 'BROKEN'), '--fast'], 2, '--fast'],
           [[...args(slice, 'BROKEN'), '--tenant', 'nobody'], 4, 'TENANT_NOT_FOUND'],
           [args(slice, 'lower case'), 2, '--property'],
           [args(other, 'WHOLE'), 3, 'IMPORT_FILE_CHANGED'],

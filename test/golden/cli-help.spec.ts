@@ -32,7 +32,7 @@ describe('the command line', () => {
     const { CommandFactory, CommandRunnerService } = await import('nest-commander');
     const { CliModule } = await import('../../src/entrypoints/cli/cli.module.js');
     app = await CommandFactory.createWithoutRunning(CliModule, { cliName: 'tartware', logger: false });
-    const root = (app.get(CommandRunnerService) as unknown as { commander: Command }).commander;
+    const root = app.get<{ commander: Command }>(CommandRunnerService).commander;
     root.name('tartware');
     commands = [...withChildren(root, 'tartware')];
   });
@@ -40,7 +40,9 @@ describe('the command line', () => {
   afterAll(() => app.close());
 
   test('--help of every command is the golden one (when it is meant: UPDATE_GOLDEN=1)', () => {
-    const text = commands.map(([path, command]) => `$ ${path} --help\n${helpOf(command).trimEnd()}\n`).join('\n');
+    const text = commands
+      .map(([path, command]) => `$ ${path} --help\n${helpOf(command).trimEnd()}\n`)
+      .join('\n');
     expect(text.split('\n')).toEqual(golden('test/golden/cli-help.txt', text).split('\n'));
   });
 
@@ -55,7 +57,14 @@ describe('the command line', () => {
   });
 
   test('--help reaches neither database nor broker, and ends with 0', async () => {
-    const program = ['--import', join(ROOT, 'test/support/ts-hooks.mjs'), join(ROOT, 'src/cli.ts'), 'token', 'issue', '--help'];
+    const program = [
+      '--import',
+      join(ROOT, 'test/support/ts-hooks.mjs'),
+      join(ROOT, 'src/cli.ts'),
+      'token',
+      'issue',
+      '--help',
+    ];
     const env = { PATH: process.env['PATH'], DATABASE_URL: 'no address', TARTWARE_HOME: '/nowhere' };
     const { stdout } = await promisify(execFile)(process.execPath, program, { env });
     // Word for word: the tree above is the one that users meet, under the name of the file that they start.

@@ -15,14 +15,19 @@ const sources = (folder: string): string[] =>
     .filter((path) => path.endsWith('.ts') && !path.endsWith('.spec.ts'))
     .map((path) => join(folder, path));
 
-const matches = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].map((match) => match[1]!);
+const matches = (text: string, pattern: RegExp): string[] =>
+  [...text.matchAll(pattern)].map((match) => match[1]!);
 
 const sorted = (items: Iterable<string>): string[] => [...new Set(items)].sort();
 
 describe('docs/metrics.md', () => {
   test('names every metric with its type, labels and meaning, in order, and no other', () => {
     const defined = Object.values(metrics).map((metric) => {
-      const { name, help, labelNames } = metric as unknown as { name: string; help: string; labelNames: string[] };
+      const { name, help, labelNames } = metric as unknown as {
+        name: string;
+        help: string;
+        labelNames: string[];
+      };
       return [name, metric.constructor.name.toLowerCase(), labelNames.join(', '), help];
     });
     const written = tablesOf('docs/metrics.md', '# Metrics').filter((row) => row.length === 4);
@@ -32,7 +37,10 @@ describe('docs/metrics.md', () => {
 
 describe('docs/cli.md', () => {
   test('gives every exit code its name, and no other', () => {
-    const written = tablesOf('docs/cli.md', '## Exit codes').map(([code, name]) => [plain(name), Number(code)]);
+    const written = tablesOf('docs/cli.md', '## Exit codes').map(([code, name]) => [
+      plain(name),
+      Number(code),
+    ]);
     expect(Object.fromEntries(written)).toEqual(EXIT);
   });
 });
@@ -47,7 +55,10 @@ describe('docs/errors.md', () => {
       .flatMap((path) => {
         const text = textOf(path);
         return [
-          ...matches(text, /\b(?:DomainError|conflict|invalid|refusal|unauthorised|fault)\(\s*'([A-Z][A-Z_]+)'/g),
+          ...matches(
+            text,
+            /\b(?:DomainError|conflict|invalid|refusal|unauthorised|fault)\(\s*'([A-Z][A-Z_]+)'/g,
+          ),
           ...matches(text, /\bcode: '([A-Z]+_[A-Z_]+)'/g),
           ...matches(text, /\?\? '([A-Z]+_[A-Z_]+)'/g),
           ...matches(text, /\bnotFound\('([a-z ]+)'\)/g).map((what) => notFound(what).code),
@@ -110,8 +121,12 @@ describe('Markdown', () => {
     const files = [
       'README.md',
       'CHANGELOG.md',
-      ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).map((path) => join('docs', path)),
-      ...readdirSync(join(ROOT, 'src/modules'), { recursive: true, encoding: 'utf8' }).map((path) => join('src/modules', path)),
+      ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).map((path) =>
+        join('docs', path),
+      ),
+      ...readdirSync(join(ROOT, 'src/modules'), { recursive: true, encoding: 'utf8' }).map((path) =>
+        join('src/modules', path),
+      ),
     ].filter((path) => path.endsWith('.md'));
     const broken = files.flatMap((file) =>
       matches(textOf(file), /\]\((?!https?:|#)([^)#\s]+)(?:#[^)]*)?\)/g)

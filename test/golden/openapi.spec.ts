@@ -18,7 +18,9 @@ interface Operation {
   readonly operationId?: string;
   readonly security?: readonly Record<string, unknown>[];
   readonly parameters?: readonly Parameter[];
-  readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, { schema?: unknown }>> }>>;
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, { schema?: unknown }>> }>
+  >;
   readonly 'x-permission'?: string;
 }
 
@@ -37,9 +39,19 @@ describe('docs/openapi/tartware.json', () => {
 
   beforeAll(() => {
     const file = join(folder, 'openapi.json');
-    const program = ['--import', join(ROOT, 'test/support/ts-hooks.mjs'), join(ROOT, 'src/export-openapi.ts'), file];
+    const program = [
+      '--import',
+      join(ROOT, 'test/support/ts-hooks.mjs'),
+      join(ROOT, 'src/export-openapi.ts'),
+      file,
+    ];
     // Whatever the environment names: nothing of it may show, and nothing of it is reached.
-    const env = { PATH: process.env['PATH'], PORT: 'no port', DATABASE_URL: 'no address', KAFKA_BROKERS: 'no broker' };
+    const env = {
+      PATH: process.env['PATH'],
+      PORT: 'no port',
+      DATABASE_URL: 'no address',
+      KAFKA_BROKERS: 'no broker',
+    };
     execFileSync(process.execPath, program, { cwd: folder, env });
     text = readFileSync(file, 'utf8');
     const { paths } = JSON.parse(text) as { paths: Record<string, Record<string, Operation>> };
@@ -77,31 +89,46 @@ describe('docs/openapi/tartware.json', () => {
     const known = new Set<string | undefined>(PERMISSIONS);
     expect(business().length).toBeGreaterThan(0);
     expect(
-      failing(business(), ({ operation }) => known.has(operation['x-permission']) && !!operation.security?.[0]?.['bearer']),
+      failing(
+        business(),
+        ({ operation }) => known.has(operation['x-permission']) && !!operation.security?.[0]?.['bearer'],
+      ),
     ).toEqual([]);
     const others = routes.filter(({ path }) => !path.startsWith('/v1/'));
-    expect(failing(others, ({ path, operation }) => path.startsWith('/health/') && !operation.security)).toEqual([]);
+    expect(
+      failing(others, ({ path, operation }) => path.startsWith('/health/') && !operation.security),
+    ).toEqual([]);
   });
 
   test('every operation documents what it answers, and that it may refuse', () => {
     const answered = ({ operation: { responses } }: Route): boolean =>
-      Object.entries(responses).some(([status, { content }]) => /^2\d\d$/.test(status) && !!content?.['application/json']?.schema);
+      Object.entries(responses).some(
+        ([status, { content }]) => /^2\d\d$/.test(status) && !!content?.['application/json']?.schema,
+      );
     expect(failing(business(), answered)).toEqual([]);
     expect(failing(routes, ({ operation }) => 'default' in operation.responses)).toEqual([]);
   });
 
   test('every mutation takes an Idempotency-Key; every PATCH and PUT needs If-Match', () => {
-    const mutations = business().filter(({ name, method }) => method !== 'get' && name !== 'POST /v1/reservations/quote');
+    const mutations = business().filter(
+      ({ name, method }) => method !== 'get' && name !== 'POST /v1/reservations/quote',
+    );
     expect(failing(mutations, (route) => header(route, 'Idempotency-Key')?.required === true)).toEqual([]);
     const edits = mutations.filter(({ method }) => method === 'patch' || method === 'put');
     expect(failing(edits, (route) => header(route, 'If-Match')?.required === true)).toEqual([]);
   });
 
   test('every parameter of a path is documented, and no other', () => {
-    const inPath = (path: string): string[] => [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!).sort();
+    const inPath = (path: string): string[] =>
+      [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!).sort();
     const documented = ({ operation }: Route): string[] =>
-      (operation.parameters ?? []).filter((parameter) => parameter.in === 'path').map(({ name }) => name).sort();
-    expect(routes.map((route) => [route.name, documented(route)])).toEqual(routes.map(({ name, path }) => [name, inPath(path)]));
+      (operation.parameters ?? [])
+        .filter((parameter) => parameter.in === 'path')
+        .map(({ name }) => name)
+        .sort();
+    expect(routes.map((route) => [route.name, documented(route)])).toEqual(
+      routes.map(({ name, path }) => [name, inPath(path)]),
+    );
   });
 
   test('every reference leads to a schema, and every schema is used', () => {

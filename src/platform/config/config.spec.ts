@@ -20,25 +20,36 @@ describe('the configuration', () => {
     const rows = [...text.matchAll(/^\| `([A-Z_]+)` \| (?:`([^`]*)`)? ?\| (.+) \|$/gm)].filter((row) =>
       KEYS.some(({ name }) => name === row[1]),
     );
-    const table = rows.slice(0, KEYS.length).map((row) => ({ name: row[1], fallback: row[2] ?? '', about: row[3] }));
+    const table = rows
+      .slice(0, KEYS.length)
+      .map((row) => ({ name: row[1], fallback: row[2] ?? '', about: row[3] }));
     expect(table).toEqual(KEYS);
   });
 
   test('every variable that is read is a documented key', () => {
     const read = new Set<string>();
-    const spy = new Proxy({} as NodeJS.ProcessEnv, {
-      get: (_, name) => {
-        read.add(String(name));
-        return undefined;
+    const spy = new Proxy<NodeJS.ProcessEnv>(
+      {},
+      {
+        get: (_, name) => {
+          read.add(String(name));
+          return undefined;
+        },
       },
-    });
+    );
     loadConfig(spy);
     expect([...read].sort()).toEqual(KEYS.map(({ name }) => name).sort());
   });
 
   test('an empty environment is the embedded default, all in one process', () => {
     const config = loadConfig({});
-    expect(config).toMatchObject({ mode: 'all', embedded: true, port: 3000, host: '127.0.0.1', kafkaBrokers: [] });
+    expect(config).toMatchObject({
+      mode: 'all',
+      embedded: true,
+      port: 3000,
+      host: '127.0.0.1',
+      kafkaBrokers: [],
+    });
     expect(config.jwksFile).toBe(resolve('.tartware/keys/jwks.json'));
     expect(() => requireForMode(config)).not.toThrow();
   });
@@ -75,7 +86,9 @@ describe('the configuration', () => {
   });
 
   test('every fault is named at once', () => {
-    const faults = faultsOf(() => loadConfig({ APP_MODE: 'x', PORT: 'y', LOG_LEVEL: 'z', KAFKA_BROKERS: 'w', OUTBOX_LEASE_MS: '1' }));
+    const faults = faultsOf(() =>
+      loadConfig({ APP_MODE: 'x', PORT: 'y', LOG_LEVEL: 'z', KAFKA_BROKERS: 'w', OUTBOX_LEASE_MS: '1' }),
+    );
     const named = faults.map((line) => /^[A-Z_]+/.exec(line)?.[0]);
     expect(named.sort()).toEqual(['APP_MODE', 'KAFKA_BROKERS', 'LOG_LEVEL', 'OUTBOX_LEASE_MS', 'PORT']);
   });

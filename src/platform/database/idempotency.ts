@@ -28,7 +28,7 @@ export const requestHash = (method: string, path: string, body: unknown): Buffer
 
 /** The advisory lock of a claim: its holder is the running twin. */
 export const claimLock = (tenant: TenantId, claim: Claim): string =>
-  `idempotency:${tenant}:${claim.principal}:${claim.key}`;
+  JSON.stringify(['idempotency', tenant, claim.principal, claim.key]);
 
 /** 409 for the twin of a request that still runs. */
 export const inProgress = (): DomainError =>

@@ -78,6 +78,8 @@ async function attempt<T>({
     const wire = new Wire((await runner.connect()) as PoolClient);
     try {
       const begun = wire.send('BEGIN');
+      // Looked at below; but when the connection dies the scope fails first, and nobody would be there for this one.
+      begun.catch(() => undefined);
       const [scoped] = await (tenant === null ? Promise.resolve([]) : scope(wire, tenant, locks));
       const working = work({
         tenantId: tenant,

@@ -27,7 +27,8 @@ export const keyOf = ({ tenantId, aggregateId }: Pick<Identity, 'tenantId' | 'ag
 
 /**
  * Decides, in the order of the log: what was applied or buried before is a duplicate; the next version of its key is applied;
- * a version that skips one, and everything of a key that has something in the dead letters, is parked. Other keys go on.
+ * a version that skips one is parked, be it that the one before is in the dead letters or that it never came. Should that one
+ * come after all, it is applied. Other keys go on.
  */
 export function planBatch(
   records: readonly DecodedRecord[],
@@ -55,7 +56,7 @@ export function planBatch(
     const state = stateOf(keyOf(identity));
     const { keySeq } = identity;
     if (keySeq <= state.applied || state.buried.has(keySeq)) duplicates.push(decoded);
-    else if (decoded.kind === 'event' && state.buried.size === 0 && keySeq === state.applied + 1) {
+    else if (decoded.kind === 'event' && keySeq === state.applied + 1) {
       apply.push(decoded);
       state.applied = keySeq;
     } else {

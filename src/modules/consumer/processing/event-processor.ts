@@ -7,6 +7,7 @@ import { type DecodedRecord, decodeRecord, type GoodRecord } from '../domain/dec
 import { FencedError } from '../persistence/fenced-error.js';
 import { OffsetStore, type PartitionClaim } from '../persistence/offset-store.js';
 import { BatchApplier } from './batch-applier.js';
+import { BatchWatch } from './batch-watch.js';
 import { buried, describeFailure, kindOf } from './failures.js';
 import { GaveUpError, processWithRetry } from './retry.js';
 
@@ -29,6 +30,8 @@ export interface ProcessorOptions {
  * Metrics: reservation_event_{applied,duplicates,retries,dlq}_total, _batch_duration_seconds, _consumer_lag.
  */
 export class EventProcessor implements BatchHandler {
+  /** For liveness. */
+  readonly watch = new BatchWatch();
   private readonly offsets: OffsetStore;
   private readonly applier: BatchApplier;
   private readonly claims = new Map<string, PartitionClaim>();
@@ -69,14 +72,18 @@ export class EventProcessor implements BatchHandler {
     metrics.lag.remove({ partition: String(partition) });
   }
 
-  async batch(batch: RecordBatch): Promise<bigint> {
+  batch(batch: RecordBatch): Promise<bigint> {
+    return this.watch.watch((moved) => this.take(batch, moved));
+  }
+
+  private async take(batch: RecordBatch, moved: () => void): Promise<bigint> {
     const claim = this.claims.get(nameOf(batch));
     // Fenced a batch ago, but still ours as the log sees it: whoever claimed it meanwhile had it for a moment only.
     if (!claim) return (await this.assigned(batch.topic, batch.partition)) ?? batch.records[0]!.offset;
     const observed = metrics.batchSeconds.startTimer();
     try {
       const run = this.unread(batch, claim);
-      if (run.length > 0) await this.work(batch, claim, run);
+      if (run.length > 0) await this.work({ batch, claim, moved }, run);
       this.lastError = null;
     } catch (error) {
       return this.interrupted(error, claim);
@@ -96,11 +103,8 @@ export class EventProcessor implements BatchHandler {
     return batch.records.filter(({ offset }) => anew || offset >= claim.next).map(decodeRecord);
   }
 
-  private async work(
-    batch: RecordBatch,
-    claim: PartitionClaim,
-    run: readonly DecodedRecord[],
-  ): Promise<void> {
+  private async work(job: Job, run: readonly DecodedRecord[]): Promise<void> {
+    const { batch, claim } = job;
     if (!batch.isLive()) throw new FencedError(`${nameOf(batch)} was taken away`);
     const [only, ...others] = run;
     if (others.length === 0) return this.applyOne(claim, only!);
@@ -114,8 +118,9 @@ export class EventProcessor implements BatchHandler {
     // Someone in here is at fault. Halves find it in a few transactions, and the good ones stay in batches.
     const middle = Math.ceil(run.length / 2);
     for (const half of [run.slice(0, middle), run.slice(middle)]) {
+      job.moved();
       await batch.heartbeat();
-      await this.work(batch, claim, half);
+      await this.work(job, half);
     }
   }
 
@@ -168,6 +173,13 @@ export class EventProcessor implements BatchHandler {
     if (cause !== this.lastError) this.log.warn(`${nameOf(claim)} waits at ${claim.next}: ${cause}`);
     this.lastError = cause;
   }
+}
+
+/** A batch in hand. */
+interface Job {
+  readonly batch: RecordBatch;
+  readonly claim: PartitionClaim;
+  readonly moved: () => void;
 }
 
 const nameOf = ({ topic, partition }: { readonly topic: string; readonly partition: number }): string =>

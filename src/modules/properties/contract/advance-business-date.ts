@@ -1,1 +1,4 @@
-export { AdvanceBusinessDate, type AdvanceBusinessDateInput } from '../commands/advance-business-date/advance-business-date.js';
+export {
+  AdvanceBusinessDate,
+  type AdvanceBusinessDateInput,
+} from '../commands/advance-business-date/advance-business-date.js';

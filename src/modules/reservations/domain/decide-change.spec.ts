@@ -225,9 +225,13 @@ describe('change-departure', () => {
     });
   });
 
-  it('leaves at least one night, and at most 365', () => {
+  it('makes a day guest of who leaves on the day of arrival: no night is taken, none is paid', () => {
     const arrived = { ...STAY, arrival: day(0), nightlyMinor: [1, 2] };
-    expect(refusalOf(() => to(0, arrived)).code).toBe('STAY_DATES_INVALID');
+    expect(to(0, arrived).after).toMatchObject({ dayUse: true, departure: day(0), nightlyMinor: [] });
+  });
+
+  it('leaves at most 365 nights', () => {
+    const arrived = { ...STAY, arrival: day(0), nightlyMinor: [1, 2] };
     expect(to(365, arrived).after.nightlyMinor).toHaveLength(365);
     expect(refusalOf(() => to(366, arrived)).code).toBe('STAY_TOO_LONG');
   });

@@ -129,12 +129,14 @@ function current(house: House, command: { reservationId: string; ifVersion: numb
   return reservation;
 }
 
+const isRepriced = (before: Reservation, next: Reservation): boolean =>
+  before.roomTypeId !== next.roomTypeId || before.ratePlanId !== next.ratePlanId;
+
 /** Nights that the stay had before keep their agreed price, unless type or plan changed; the others are priced anew. */
 function pricesAfterChange(house: House, before: Reservation, next: Reservation): number[] {
   const nights = nightsOf(next.arrival, next.departure);
-  const repriced = before.roomTypeId !== next.roomTypeId || before.ratePlanId !== next.ratePlanId;
   const agreed = new Map<IsoDate, number>();
-  if (!repriced)
+  if (!isRepriced(before, next))
     nightsOf(before.arrival, before.departure).forEach((night, i) =>
       agreed.set(night, before.nightlyMinor[i]!),
     );
@@ -182,7 +184,9 @@ function modify(house: House, ctx: OpContext, command: ModifyCommand): Decision 
   const nightlyMinor = command.override
     ? overriddenPrices(ctx, command.override, nights)
     : pricesAfterChange(house, before, next);
-  const overrideReason = command.override?.reason ?? before.overrideReason;
+  // Once every night is priced anew, nothing of an earlier agreement is left to give a reason for.
+  const overrideReason =
+    command.override?.reason ?? (isRepriced(before, next) ? null : before.overrideReason);
   return replace(house, before, { ...next, nightlyMinor, overrideReason }, 'reservation.modified');
 }
 
@@ -196,7 +200,8 @@ function changeDeparture(house: House, command: ChangeDepartureCommand): Decisio
       'departure',
       `The property's business date is ${businessDate}.`,
     );
-  const next = { ...before, departure: command.departure, dayUse: false };
+  // Who leaves on the day of arrival took no night after all.
+  const next = { ...before, departure: command.departure, dayUse: command.departure === before.arrival };
   stayDatesMustBeInOrder(next);
   return replace(
     house,

@@ -35,8 +35,10 @@ export function arrivalMustBeBookable(arrival: IsoDate, businessDate: IsoDate): 
     );
 }
 
-/** @throws DomainError PARTY_EMPTY, PARTY_TOO_LARGE (400), OCCUPANCY_EXCEEDED (409) */
+/** @throws DomainError PARTY_INVALID, PARTY_EMPTY, PARTY_TOO_LARGE (400), OCCUPANCY_EXCEEDED (409) */
 export function partyMustFit({ adults, children, babies }: Party, maxOccupancy: number): void {
+  if ([adults, children, babies].some((count) => !Number.isInteger(count) || count < 0))
+    throw invalid('PARTY_INVALID', 'adults', 'Counts of people are whole and not below zero.');
   const people = adults + children + babies;
   if (people < 1) throw invalid('PARTY_EMPTY', 'adults', 'A party has at least one person.');
   if (people > MAX_PARTY)

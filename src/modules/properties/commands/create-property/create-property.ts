@@ -4,7 +4,8 @@ import { runOnce, type Claim, type StoredAnswer } from '../../../../platform/dat
 import { UnitOfWork } from '../../../../platform/database/unit-of-work.js';
 import { answer } from '../../../../platform/http/answer.js';
 import { Clock } from '../../../../platform/kernel/clock.js';
-import { dateInZone, type IsoDate } from '../../../../platform/kernel/dates.js';
+import { dateInZone, isoDate, type IsoDate } from '../../../../platform/kernel/dates.js';
+import { invalid } from '../../../../platform/kernel/errors.js';
 import { newId } from '../../../../platform/kernel/ids.js';
 import { appendChanges } from '../../../outbox/contract/append-changes.js';
 import { seedRatePlans } from '../../../rate-plans/contract/seed-rate-plans.js';
@@ -25,6 +26,9 @@ export interface CreatePropertyInput {
   readonly businessDate?: IsoDate;
 }
 
+/** Dates end in 2999, and stays are booked years ahead; the table's check constraint repeats it. */
+const LAST_BUSINESS_DATE = isoDate('2900-01-01');
+
 /** Creates a property and, in the same transaction, its rate plans BAR and RACK. */
 @Injectable()
 export class CreateProperty {
@@ -33,10 +37,12 @@ export class CreateProperty {
     private readonly clock: Clock,
   ) {}
 
-  /** Answers 201 with the property. @throws DomainError PROPERTY_CODE_TAKEN (409) */
-  execute(ctx: OpContext, input: CreatePropertyInput, claim: Claim | null): Promise<StoredAnswer> {
+  /** Answers 201 with the property. @throws DomainError PROPERTY_CODE_TAKEN (409), BUSINESS_DATE_INVALID (400) */
+  async execute(ctx: OpContext, input: CreatePropertyInput, claim: Claim | null): Promise<StoredAnswer> {
     const propertyId = newId();
     const businessDate = input.businessDate ?? dateInZone(this.clock.now(), input.timeZone);
+    if (businessDate > LAST_BUSINESS_DATE)
+      throw invalid('BUSINESS_DATE_INVALID', 'businessDate', `A house opens by ${LAST_BUSINESS_DATE}.`);
     return runOnce(this.uow, ctx, 'property.create', claim, async (tx) => {
       const { code, name, timeZone, currency } = input;
       const values = { code, name, timeZone, currency, businessDate };

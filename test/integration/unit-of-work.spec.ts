@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import type { DataSource } from 'typeorm';
+import { openDataSource } from '../../src/platform/database/data-source.js';
+import { sql } from '../../src/platform/database/sql.js';
+import { isUnavailable } from '../../src/platform/database/sqlstate.js';
+import { BackgroundWork, UnitOfWork } from '../../src/platform/database/unit-of-work.js';
+import { PLATFORM_TENANT_ID } from '../../src/platform/kernel/ids.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+
+const ONE = sql('test.one', 'SELECT 1 AS one');
+const BACKEND = sql('test.backend', 'SELECT pg_backend_pid() AS pid');
+const FAIL = sql('test.fail', 'SELECT 1 / 0');
+const TENANT = sql('test.tenant', `SELECT current_setting('app.tenant_id', true) AS tenant`);
+const INSERT = sql(
+  'test.insert',
+  `INSERT INTO tenants (tenant_id, code, name) VALUES (gen_random_uuid(), $1, 'x')`,
+);
+const COUNT = sql('test.count', `SELECT count(*)::int AS count FROM tenants WHERE code = $1`);
+
+describe('a transaction', () => {
+  const scope = { tenantId: PLATFORM_TENANT_ID };
+  let db: TestDatabase;
+  let source: DataSource;
+  let uow: UnitOfWork;
+  let admin: pg.Client;
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): number => unhandled.push(reason);
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    source = await openDataSource(db.appUrl, { poolSize: 1, applicationName: 'uow-test', entities: [] });
+    uow = new UnitOfWork(source);
+    admin = new pg.Client({ connectionString: db.superUrl });
+    await admin.connect();
+    process.on('unhandledRejection', note);
+  });
+
+  afterAll(async () => {
+    process.off('unhandledRejection', note);
+    await admin.end();
+    await source.destroy();
+    await db.drop();
+  });
+
+  /** The error of work that must fail. */
+  const failureOf = async (work: Promise<unknown>): Promise<unknown> => {
+    try {
+      await work;
+    } catch (error) {
+      return error;
+    }
+    throw new Error('it succeeded');
+  };
+  const backendOf = async (): Promise<number> =>
+    (await uow.run(scope, 'test.backend', (tx) => tx.query<{ pid: number }>(BACKEND, [])))[0]!.pid;
+  const countOf = async (code: string): Promise<number> =>
+    (await uow.run(scope, 'test.count', (tx) => tx.query<{ count: number }>(COUNT, [code])))[0]!.count;
+
+  it('whose connection dies in the midst fails as unavailable, and the next one gets another connection', async () => {
+    const failure = await failureOf(
+      uow.run(scope, 'test.killed', async (tx) => {
+        const [backend] = await tx.query<{ pid: number }>(BACKEND, []);
+        await admin.query('SELECT pg_terminate_backend($1)', [backend!.pid]);
+        return tx.query(ONE, []);
+      }),
+    );
+    expect(isUnavailable(failure)).toBe(true);
+    expect(await backendOf()).toBeGreaterThan(0);
+  });
+
+  it('whose connection is dead when it begins fails as unavailable or gets another, and leaves no rejection unhandled', async () => {
+    for (let round = 0; round < 10; round++) {
+      const pid = await backendOf();
+      // Not awaited: the connection has to die between the pool's look at it and BEGIN, at one time or another.
+      const killing = admin.query('SELECT pg_terminate_backend($1)', [pid]);
+      const outcomes = await Promise.allSettled([
+        uow.run(scope, 'test.begin', (tx) => tx.query(ONE, [])),
+        killing,
+      ]);
+      const [run] = outcomes;
+      if (run.status === 'rejected') expect(isUnavailable(run.reason)).toBe(true);
+    }
+    expect(await backendOf()).toBeGreaterThan(0);
+    expect(unhandled).toEqual([]);
+  });
+
+  it('whose connection is dead when it begins lets no statement of its work run', async () => {
+    const dead = new UnitOfWork(source);
+    const { master: pool } = source.driver as unknown as { master: pg.Pool };
+    const client = await pool.connect();
+    (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+    client.release();
+    const failure = await failureOf(dead.run(scope, 'test.dead', (tx) => tx.query(INSERT, ['dead'])));
+    expect(isUnavailable(failure)).toBe(true);
+    expect([await countOf('dead'), unhandled]).toEqual([0, []]);
+  });
+
+  it('takes back everything when a statement fails, also those that were sent with it', async () => {
+    const failure = await failureOf(
+      uow.run(scope, 'test.fail', (tx) =>
+        Promise.all([tx.query(INSERT, ['before']), tx.query(FAIL, []), tx.query(INSERT, ['after'])]),
+      ),
+    );
+    expect((failure as { code?: string }).code).toBe('22012');
+    expect([await countOf('before'), await countOf('after')]).toEqual([0, 0]);
+    expect(unhandled).toEqual([]);
+  });
+
+  it('takes back everything when its work throws', async () => {
+    const thrown = new Error('no');
+    const failure = await failureOf(
+      uow.run(scope, 'test.throw', async (tx) => {
+        await tx.query(INSERT, ['thrown']);
+        throw thrown;
+      }),
+    );
+    expect(failure).toBe(thrown);
+    expect(await countOf('thrown')).toBe(0);
+  });
+
+  it('runs again, whole, after a serialization failure, and calls back once, after the commit', async () => {
+    let tries = 0;
+    let called = 0;
+    const result = await uow.run(scope, 'test.retry', async (tx) => {
+      tx.afterCommit(() => called++);
+      await tx.query(INSERT, ['retried']);
+      if (++tries < 3) throw Object.assign(new Error('serialization'), { code: '40001' });
+      return tries;
+    });
+    expect([result, called, await countOf('retried')]).toEqual([3, 1, 1]);
+  });
+
+  it('runs once when it breaks a constraint', async () => {
+    let tries = 0;
+    const failure = await failureOf(
+      uow.run(scope, 'test.constraint', (tx) => {
+        tries++;
+        return tx.query(INSERT, ['NOT A CODE']);
+      }),
+    );
+    expect([(failure as { code?: string }).code, tries]).toEqual(['23514', 1]);
+  });
+
+  it('leaves no tenant on the connection for the next one', async () => {
+    await uow.run(scope, 'test.tenant', (tx) => tx.query(TENANT, []));
+    const background = new BackgroundWork(source);
+    const [row] = await background.run('test.tenant', (tx) => tx.query<{ tenant: string }>(TENANT, []));
+    expect(row!.tenant).toBe('');
+  });
+});
