@@ -6,11 +6,10 @@ import { PERMISSIONS } from '../modules/identity/contract/permissions.js';
 import type { AppConfig } from '../platform/config/config.js';
 import { ConfigError } from '../platform/config/config.js';
 import { Databases, type DatabaseUrls } from '../platform/database/database.module.js';
-import { EventLog } from '../platform/event-log/event-log.js';
 import { EventLogTransport } from '../platform/event-log/transport/event-log-transport.js';
 import { configureHttp, httpAdapter, HTTP_APP_OPTIONS } from '../platform/http/app.js';
 import { ServiceLogger } from '../platform/observability/service-logger.js';
-import { topicsOf } from './event-log.js';
+import { LogConnection } from './event-log.module.js';
 import { rootModule } from './modules.js';
 
 /**
@@ -30,15 +29,13 @@ export async function createService(config: AppConfig, urls: DatabaseUrls): Prom
   return app;
 }
 
-/** Provisions and subscribes (worker), then listens; answers the address. The API needs no broker for it. */
+/** Brings the worker to the event log and listens; answers the address. Neither needs a broker that is up. */
 export async function startService(app: NestFastifyApplication, config: AppConfig): Promise<string> {
   if (config.mode !== 'api') {
     const transport = app.get(EventLogTransport);
     app.connectMicroservice({ strategy: transport });
     app.get(SubscriptionHealth).watch(() => transport.statuses());
-    // The log may be down at the start, as at any time: bookings wait in the outbox, and the subscription comes up with it.
-    await app.get(EventLog).provision(topicsOf(config));
-    await app.startAllMicroservices();
+    await app.get(LogConnection).start(app);
   }
   await app.listen(config.port, config.host);
   return app.getUrl();

@@ -267,6 +267,17 @@ export function describeEventLogConformance(name: string, makeHarness: () => Pro
       expect(handler.ledger.values()).toEqual(names(0, 5));
     });
 
+    it('goes where the answer says: back before the batch, or forward beyond it', async () => {
+      await fresh(1);
+      const handler = new RecordingHandler();
+      const answer = (next: bigint) => (): Promise<bigint> => Promise.resolve(next);
+      handler.script.push((batch) => handler.apply(batch), answer(1n), answer(5n));
+      await append(numbered(0, 6));
+      await subscribe(handler, { maxBatchRecords: 2 });
+      await handler.ledger.hasApplied(3);
+      expect(handler.calls).toEqual(['+0', '0:0-1', '0:2-3', '0:1-2', '0:5-5']);
+    });
+
     it('reads the same batch again after a throw, as often as it takes, and no other partition waits for it', async () => {
       await fresh(2);
       const handler = new RecordingHandler();

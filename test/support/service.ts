@@ -178,9 +178,8 @@ export class Installation {
     const name = `${role} ${tenant}`;
     let token = this.tokens.get(name);
     if (!token) {
-      token = this.json<{ token: string }>(['token', 'issue', '--role', role, '--tenant', tenant]).then(
-        (issued) => issued.token,
-      );
+      const args = ['token', 'issue', '--role', role, '--tenant', tenant, '--subject', `e2e-${role}`];
+      token = this.json<{ token: string }>(args).then((issued) => issued.token);
       this.tokens.set(name, token);
     }
     return token;

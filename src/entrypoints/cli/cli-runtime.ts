@@ -93,10 +93,15 @@ export class ProcessCliRuntime extends CliRuntime {
     const { EventLogTransport } = await import('../../platform/event-log/transport/event-log-transport.js');
     const { topicsOf } = await import('../event-log.js');
     const app = await NestFactory.create(module, httpAdapter(), options);
-    await app.get(EventLog).provision(topicsOf(this.config));
-    app.connectMicroservice({ strategy: app.get(EventLogTransport) });
-    await app.init();
-    await app.startAllMicroservices();
-    return app;
+    try {
+      await app.get(EventLog).provision(topicsOf(this.config));
+      app.connectMicroservice({ strategy: app.get(EventLogTransport) });
+      await app.init();
+      await app.startAllMicroservices();
+      return app;
+    } catch (error) {
+      await app.close();
+      throw error;
+    }
   }
 }

@@ -81,14 +81,19 @@ async function attempt<T>({
       // Looked at below; but when the connection dies the scope fails first, and nobody would be there for this one.
       begun.catch(() => undefined);
       const [scoped] = await (tenant === null ? Promise.resolve([]) : scope(wire, tenant, locks));
+      let over = false;
       const working = work({
         tenantId: tenant,
         locked: scoped?.locked ?? [],
         entities: runner.manager,
         query: <R extends object>({ name, text }: Sql, values: readonly unknown[]): Promise<R[]> =>
-          wire.send<R>({ name, text, values: values as unknown[] }),
+          // A branch of the work that outlives it (a Promise.all of which another branch failed) would write after the
+          // ROLLBACK, by itself, or in somebody else's transaction on this connection.
+          over
+            ? Promise.reject(new Error(`${name} comes after the end of its transaction`))
+            : wire.send<R>({ name, text, values: values as unknown[] }),
         afterCommit: (callback) => committed.push(callback),
-      });
+      }).finally(() => (over = true));
       // Both, before anything else is sent: no statement of `work` may run outside the transaction.
       const [beginning, outcome] = await Promise.allSettled([begun, working]);
       if (beginning.status === 'rejected') throw beginning.reason;

@@ -22,7 +22,6 @@ const BY_CODE: Readonly<Record<string, number>> = {
   METHOD_NOT_ALLOWED: 405,
   BODY_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
-  EXPECTATION_FAILED: 417,
 };
 
 /** The one place where an error's status is decided. */
@@ -59,11 +58,12 @@ export function asDomainError(error: unknown): DomainError {
     BY_FASTIFY_CODE[fastifyCode(error)] ?? BY_FASTIFY_CODE[fastifyCode((error as Error | null)?.cause)];
   if (own) return own();
   if (error instanceof HttpException) return fromFramework(error);
-  if (isUnavailable(error) || isRetryable(error)) return unavailable(error);
   const status = (error as { statusCode?: unknown } | null)?.statusCode;
-  // A request that broke off while it was read: Fastify marks the socket's error.
+  // A request that broke off while it was read: Fastify marks the socket's error. Asked first, since its ECONNRESET is no
+  // outage of the database's.
   if (typeof status === 'number' && status >= 400 && status < 500)
     return refusal('REQUEST_INVALID', 'The request could not be read.');
+  if (isUnavailable(error) || isRetryable(error)) return unavailable(error);
   return new DomainError('INTERNAL', 'INTERNAL', 'Something went wrong on our side.', undefined, {
     cause: error,
   });

@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { OpContext } from '../../../platform/context/op-context.js';
+import { requireRange } from '../../../platform/http/ranges.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
-import { type IsoDate, nightsBetween } from '../../../platform/kernel/dates.js';
-import { invalid, notFound } from '../../../platform/kernel/errors.js';
+import type { IsoDate } from '../../../platform/kernel/dates.js';
+import { notFound } from '../../../platform/kernel/errors.js';
 import { PROPERTY, READ_NIGHTS } from '../persistence/occupancy-statements.js';
 
 /** Longest range of one query, in nights. */
@@ -41,13 +42,10 @@ export class OccupancyQueries {
 
   /**
    * The nights of `[from, to)`, at most 400.
-   * @throws DomainError RANGE_EMPTY, RANGE_TOO_LONG, PROPERTY_NOT_FOUND
+   * @throws DomainError RANGE_INVALID, RANGE_TOO_LONG, PROPERTY_NOT_FOUND
    */
   async report(ctx: OpContext, propertyId: string, from: IsoDate, to: IsoDate): Promise<OccupancyReport> {
-    const count = nightsBetween(from, to);
-    if (count < 1) throw invalid('RANGE_EMPTY', 'to', 'This must be after from.');
-    if (count > MAX_NIGHTS)
-      throw invalid('RANGE_TOO_LONG', 'to', `The range may have ${MAX_NIGHTS} nights at most.`);
+    requireRange(from, to, MAX_NIGHTS);
     return this.uow.run(ctx, 'occupancy.read', async (tx) => {
       const [property] = await tx.query<{ currency: string }>(PROPERTY, [ctx.tenantId, propertyId]);
       if (!property) throw notFound('property');

@@ -159,6 +159,9 @@ function replace(
 
 function modify(house: House, ctx: OpContext, command: ModifyCommand): Decision {
   const before = current(house, command);
+  const { kind: _kind, reservationId: _id, ifVersion: _version, ...wished } = command;
+  if (Object.values(wished).every((value) => value === undefined || value === null))
+    throw invalid('PATCH_EMPTY', '', 'This changes no field.');
   if (!permits('modify', before.status)) illegalMove('modify', before);
   holdMustStand(before, house.now);
   const property = house.property(before.propertyId);

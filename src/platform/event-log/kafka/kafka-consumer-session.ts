@@ -167,7 +167,8 @@ export class KafkaConsumerSession {
       (number) => new KafkaPartition(number, this.context.handler, this.context.timing),
     );
     for (const part of parts) this.partitions.set(part.number, part);
-    // Within the event, so before kafkajs fetches: it would begin at the offset it remembers, and that is not ours.
+    // Within the event, so before kafkajs fetches: from the offset that Kafka remembers, again and again, for batches that nobody
+    // takes until the handler has said where to begin.
     this.consumer.pause([{ topic: this.context.options.topic, partitions: [...numbers] }]);
     this.changes = this.changes.then(async () => {
       await Promise.all(parts.map((part) => this.begin(part)));
