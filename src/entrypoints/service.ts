@@ -20,6 +20,8 @@ export async function createService(config: AppConfig, urls: DatabaseUrls): Prom
   const app = await NestFactory.create<NestFastifyApplication>(rootModule(config, urls), httpAdapter(), {
     ...HTTP_APP_OPTIONS,
     bufferLogs: true,
+    // What was buffered when a start fails goes to Nest's own logger, in colours, on standard output: the caller tells it.
+    logger: false,
     // A fault at the start is told by the caller, in words; Nest would print it and exit.
     abortOnError: false,
   });

@@ -18,7 +18,7 @@ import {
 import { ask, monthsOfReservations, NO_FAULTS, pathFaults, rowCounts } from '../support/house-sql.js';
 import { until, type HttpClient } from '../support/http-client.js';
 import { dataIsThere, monthsOfOccupancy, outcomeOf, refusedInCsv, type Summary } from '../support/replay.js';
-import { Installation, type Ended } from '../support/service.js';
+import { Installation, type Ended, type Service } from '../support/service.js';
 
 const ROOMS = 20;
 /** Short lead times, so that the walk has half a year of days and not three years; up to a row that refuses everything. */
@@ -33,6 +33,7 @@ describeWithData('a replay of real bookings', () => {
   let rows: FileRow[];
   let expected: Expected;
   let slice: string;
+  let service: Service | undefined;
 
   /** A file with these lines under the real header. */
   const fileOf = (name: string, lines: readonly string[], header = whole.header): string => {
@@ -139,6 +140,8 @@ describeWithData('a replay of real bookings', () => {
       `SELECT count(*)::int AS events FROM outbox_events e JOIN import_ledger l ON l.reservation_id = e.aggregate_id
          JOIN imports i ON i.import_id = l.import_id JOIN properties p ON p.property_id = i.property_id WHERE p.code = 'KILLED'`,
     );
+    // Beside the service, which keeps the server up for what is looked at from here on.
+    service = await inst.start();
     const summary = await replay('KILLED');
     expect(summary).toMatchObject(outcomeOf(expected));
     const refusedBefore = before.filter(({ code }) => code !== null);
@@ -155,7 +158,7 @@ describeWithData('a replay of real bookings', () => {
     const ids = new Map<string, string>();
 
     beforeAll(async () => {
-      const service = await inst.start();
+      service ??= await inst.start();
       url = await inst.superUrl();
       client = await inst.client(service);
       for (const { code, id } of await client.data(200, client.get('/v1/properties'))) ids.set(code, id);

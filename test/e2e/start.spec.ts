@@ -131,10 +131,15 @@ describe('a service, from its first start to its last', () => {
     await bookings.reaches(60);
     const postmaster = await inst.postmaster();
     expect(postmaster).not.toBeNull();
+    const asked = performance.now();
     const { code, stderr } = await service.stop('SIGINT');
+    const drained = performance.now() - asked;
     await bookings.over;
     expect({ code, stderr }).toEqual({ code: 0, stderr: 'tartware: SIGINT, draining\ntartware: stopped\n' });
     expect(await inst.postmaster()).toBeNull();
+    tell(`drained and stopped after ${Math.round(drained)} ms`);
+    // A client that keeps its connection alive must not keep the service alive.
+    expect(drained).toBeLessThan(15_000);
     await startAgain('second start');
     // Each was answered or never happened.
     expect([...(await kept('drain'))].sort()).toEqual([...bookings.answered].sort());

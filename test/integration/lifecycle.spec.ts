@@ -205,7 +205,7 @@ describe('the lifecycle of a reservation', () => {
       code: 'PROPERTY_NOT_FOUND',
     });
     await expect(occupancy.report(stranger, path.house.propertyId, to, from)).rejects.toMatchObject({
-      code: 'RANGE_EMPTY',
+      code: 'RANGE_INVALID',
     });
     const far = isoDate('2028-04-06');
     await expect(occupancy.report(stranger, path.house.propertyId, from, far)).rejects.toMatchObject({

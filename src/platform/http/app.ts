@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { NestApplicationOptions } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isUuid, newId } from '../kernel/ids.js';
 import { metrics } from '../observability/metrics.js';
 import { AccessGuard, assertEveryRouteIsAnnotated } from './access.js';
@@ -69,6 +69,25 @@ export function configureHttp(
   return app;
 }
 
+/**
+ * Closing waits for every connection to end, and closes those that are idle at that moment only: one that was still being
+ * answered then would be kept alive, and the process with it, for 72 s more.
+ */
+function closeConnectionsOnceIdle(server: FastifyInstance): void {
+  let closing = false;
+  server.addHook('preClose', (done) => {
+    closing = true;
+    const sweep = setInterval(() => server.server.closeIdleConnections(), 100);
+    server.server.once('close', () => clearInterval(sweep));
+    sweep.unref();
+    done();
+  });
+  server.addHook('onSend', (_request, reply, _payload, done) => {
+    if (closing) reply.header('connection', 'close');
+    done();
+  });
+}
+
 function configureServer(app: NestFastifyApplication, routes: RouteTable): void {
   const server = app.getHttpAdapter().getInstance();
   server.decorateRequest('opContext', null);
@@ -81,6 +100,7 @@ function configureServer(app: NestFastifyApplication, routes: RouteTable): void 
     }
   });
   server.addHook('onRoute', ({ method, url }) => routes.add(method, url));
+  closeConnectionsOnceIdle(server);
   server.addHook('onSend', (request, reply, _payload, done) => {
     // A kept answer brings the id of the request that made it.
     if (!reply.hasHeader('x-correlation-id')) reply.header('x-correlation-id', request.id);

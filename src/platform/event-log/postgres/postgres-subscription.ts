@@ -86,8 +86,9 @@ export class PostgresSubscription implements Subscription {
     this.session = session;
     try {
       await session.connect();
-      await this.look(session);
+      // Before the first look, which sets partitions going: a consumer that delivers must not read as unready.
       this.connected = true;
+      await this.look(session);
       this.failures = 0;
       return true;
     } catch (error) {

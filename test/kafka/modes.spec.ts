@@ -1,0 +1,122 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort } from '../../src/platform/database/embedded/postmaster.js';
+import { startBroker, type Broker } from '../../tools/kafka/broker.mjs';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { NO_FAULTS, pathFaults } from '../support/house-sql.js';
+import { until, type HttpClient, type Json } from '../support/http-client.js';
+import { Installation, type Service } from '../support/service.js';
+
+const TIMEOUT_MS = 240_000;
+
+/** API and worker apart, each a process, on a real PostgreSQL and a broker of their own. */
+describe('APP_MODE=api and APP_MODE=worker', () => {
+  let db: TestDatabase;
+  let inst: Installation;
+  let dir: string;
+  let ports: { port: number; controllerPort: number };
+  let broker: Broker;
+  let api: Service;
+  let worker: Service;
+  let desk: HttpClient;
+  let booking: Record<string, unknown>;
+
+  const modeOf = (mode: 'api' | 'worker'): Promise<Service> => inst.start({ APP_MODE: mode });
+  const book = async (): Promise<string> => {
+    const answer = await desk.post('/v1/reservations', booking);
+    expect(answer.status).toBe(201);
+    return answer.body.data.id as string;
+  };
+  const stateOf = async (id: string): Promise<string> =>
+    (await desk.get(`/v1/reservations/${id}/lifecycle`)).body.data.state as string;
+  const isApplied = (ids: readonly string[]): Promise<true> =>
+    until(
+      `${ids.length} bookings applied`,
+      async () => (await Promise.all(ids.map(stateOf))).every((state) => state === 'APPLIED') || null,
+      90_000,
+    ).then(() => true);
+  const readiness = async (service: Service): Promise<number> =>
+    (await fetch(`${service.url}/health/readiness`)).status;
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    dir = mkdtempSync(join(tmpdir(), 'tartware-modes-broker-'));
+    ports = { port: await freePort(), controllerPort: await freePort() };
+    broker = await startBroker({ dir, ...ports });
+    inst = await Installation.create({
+      DATABASE_URL: db.appUrl,
+      DATABASE_WORKER_URL: db.workerUrl,
+      DATABASE_OWNER_URL: db.ownerUrl,
+      KAFKA_BROKERS: broker.brokers,
+      KAFKA_SESSION_TIMEOUT_MS: '2000',
+      OUTBOX_LEASE_MS: '2000',
+    });
+    await inst.json(['seed']);
+    await inst.json(['topics', 'provision']);
+    [api, worker] = await Promise.all([modeOf('api'), modeOf('worker')]);
+    desk = await inst.client(api);
+    const one = async (path: string): Promise<Json> => (await desk.get(path)).body.data[0];
+    const property = await one('/v1/properties');
+    booking = {
+      propertyId: property.id,
+      roomTypeId: (await one(`/v1/properties/${property.id}/room-types`)).id,
+      ratePlanId: (await one(`/v1/properties/${property.id}/rate-plans`)).id,
+      guestId: (await one('/v1/guests')).id,
+      arrival: property.businessDate,
+      departure: property.businessDate,
+      dayUse: true,
+      adults: 1,
+    };
+  }, TIMEOUT_MS);
+
+  afterAll(async () => {
+    await inst?.dispose();
+    await broker?.stop();
+    await db?.drop();
+    if (dir) rmSync(dir, { recursive: true, force: true });
+  }, TIMEOUT_MS);
+
+  it('take a booking in at the one and apply it at the other', async () => {
+    expect(await isApplied([await book()])).toBe(true);
+    expect([await readiness(api), await readiness(worker)]).toEqual([200, 200]);
+  });
+
+  it('the API has no loops of the worker, and the worker no doors of the API', async () => {
+    const answer = await fetch(`${worker.url}/v1/properties`);
+    expect(answer.status).toBe(404);
+  });
+
+  it(
+    'with the broker killed take bookings all the same, and apply them once when it is back',
+    async () => {
+      await broker.kill();
+      await until('the worker is not ready', async () => (await readiness(worker)) === 503, 60_000);
+      const ids: string[] = [];
+      for (let n = 0; n < 20; n++) ids.push(await book());
+      expect(await readiness(api)).toBe(200);
+      expect(await Promise.all(ids.map(stateOf))).toEqual(ids.map(() => 'PERSISTED'));
+      broker = await startBroker({ dir, ...ports });
+      expect(await isApplied(ids)).toBe(true);
+      await until('the worker is ready again', async () => (await readiness(worker)) === 200, 60_000);
+      expect(await pathFaults(db.superUrl)).toEqual(NO_FAULTS);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'with the worker killed under load lose nothing and apply nothing twice',
+    async () => {
+      const ids: string[] = [];
+      for (let n = 0; n < 60; n++) {
+        ids.push(await book());
+        if (n === 30) await worker.stop('SIGKILL');
+      }
+      worker = await modeOf('worker');
+      expect(await isApplied(ids)).toBe(true);
+      expect(await pathFaults(db.superUrl)).toEqual(NO_FAULTS);
+    },
+    TIMEOUT_MS,
+  );
+});
