@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort } from '../../src/platform/database/embedded/postmaster.js';
 import { startBroker, type Broker } from '../../tools/kafka/broker.mjs';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { NO_FAULTS, pathFaults } from '../support/house-sql.js';
+import { ask, NO_FAULTS, pathFaults } from '../support/house-sql.js';
 import { until, type HttpClient, type Json } from '../support/http-client.js';
 import { Installation, type Service } from '../support/service.js';
 
@@ -37,6 +37,10 @@ describe('APP_MODE=api and APP_MODE=worker', () => {
       async () => (await Promise.all(ids.map(stateOf))).every((state) => state === 'APPLIED') || null,
       90_000,
     ).then(() => true);
+  const appliedEvents = async (): Promise<number> => {
+    const [row] = await ask<{ n: number }>(db.superUrl, `SELECT count(*)::int AS n FROM event_inbox`);
+    return row!.n;
+  };
   const readiness = async (service: Service): Promise<number> =>
     (await fetch(`${service.url}/health/readiness`)).status;
 
@@ -96,6 +100,8 @@ describe('APP_MODE=api and APP_MODE=worker', () => {
       const ids: string[] = [];
       for (let n = 0; n < 20; n++) ids.push(await book());
       expect(await readiness(api)).toBe(200);
+      // A restart would cure nothing: the worker's loops move.
+      expect((await fetch(`${worker.url}/health/liveness`)).status).toBe(200);
       expect(await Promise.all(ids.map(stateOf))).toEqual(ids.map(() => 'PERSISTED'));
       broker = await startBroker({ dir, ...ports });
       expect(await isApplied(ids)).toBe(true);
@@ -108,14 +114,23 @@ describe('APP_MODE=api and APP_MODE=worker', () => {
   it(
     'with the worker killed under load lose nothing and apply nothing twice',
     async () => {
-      const ids: string[] = [];
-      for (let n = 0; n < 60; n++) {
-        ids.push(await book());
-        if (n === 30) await worker.stop('SIGKILL');
+      for (let round = 0; round < 2; round++) {
+        const ids: string[] = [];
+        const before = await appliedEvents();
+        const load = Promise.all(
+          Array.from({ length: 16 }, async () => {
+            for (let n = 0; n < 50; n++) ids.push(await book());
+          }),
+        );
+        // In the midst of it: some are applied, some on their way, some not yet taken.
+        await until('it works', async () => (await appliedEvents()) > before + 50, 60_000, 5);
+        await worker.stop('SIGKILL');
+        await load;
+        worker = await modeOf('worker');
+        expect(await isApplied(ids)).toBe(true);
+        expect(await pathFaults(db.superUrl)).toEqual(NO_FAULTS);
+        expect((await appliedEvents()) - before).toBe(ids.length);
       }
-      worker = await modeOf('worker');
-      expect(await isApplied(ids)).toBe(true);
-      expect(await pathFaults(db.superUrl)).toEqual(NO_FAULTS);
     },
     TIMEOUT_MS,
   );
