@@ -2,6 +2,7 @@
 // `npx tartware …` in a checkout. Any Node that npx may find runs this far: nothing here needs a recent one.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import * as module from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -41,6 +42,8 @@ async function main() {
       return;
     }
   }
+  // Absent in the oldest Node that gets this far; elsewhere a later command needn't compile everything again.
+  module.enableCompileCache?.();
   await import(pathToFileURL(entry).href);
 }
 

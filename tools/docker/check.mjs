@@ -117,15 +117,14 @@ function carryOut(stages, folder, reuse) {
       if (word === 'RUN') {
         const started = Date.now();
         // There is no user `node` here: its folders stay the caller's.
-        const asked = reuse
-          ? rest.replace(
+        // The image's own paths first: those of this machine, which may look alike, come after.
+        const own = rest.replaceAll(/ && chown \S+ \S+/g, '').replaceAll(/(?<=\s)\/(?=var\/)/g, `${root}/`);
+        const command = reuse
+          ? own.replace(
               /^npm ci\b/,
               `{ cp -al ${MODULES} . 2>/dev/null || cp -a ${MODULES} .; } && npm prune`,
             )
-          : rest;
-        const command = asked
-          .replaceAll(/ && chown \S+ \S+/g, '')
-          .replaceAll(/(?<=\s)\/(?=var\/)/g, `${root}/`);
+          : own;
         const { status } = spawnSync('sh', ['-c', command], {
           cwd,
           stdio: 'inherit',
@@ -133,7 +132,7 @@ function carryOut(stages, folder, reuse) {
         });
         must(status === 0, `Dockerfile, stage ${stage.name}: RUN ${rest}: exit code ${status}`);
         say(
-          `ok  RUN ${asked === rest ? rest : `${rest}, by pruning`}  (${((Date.now() - started) / 1000).toFixed(1)} s)`,
+          `ok  RUN ${command === own ? rest : `${rest}, by pruning`}  (${((Date.now() - started) / 1000).toFixed(1)} s)`,
         );
       }
     }

@@ -64,7 +64,7 @@ const csvOf = (rows: readonly RefusedRow[]): string =>
 const forPeople = (summary: ReplaySummary): string =>
   table(
     Object.entries<number>({ ...summary }).map(([what, count]) => ({
-      what: what.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`),
+      what: what.replace('Minor', '').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`),
       count: what === 'revenueMinor' ? `${(count / 100).toFixed(2)} EUR` : count,
     })),
   );
