@@ -115,6 +115,21 @@ describe('a transaction', () => {
     expect(unhandled).toEqual([]);
   });
 
+  it('refuses a statement of a branch that outlives it: it would be written by itself', async () => {
+    let release = (): void => undefined;
+    const over = new Promise<void>((resolve) => (release = resolve));
+    let straggler: Promise<unknown> | null = null;
+    await failureOf(
+      uow.run(scope, 'test.straggler', (tx) => {
+        straggler = over.then(() => tx.query(INSERT, ['straggler']));
+        return tx.query(FAIL, []);
+      }),
+    );
+    release();
+    expect(String(await failureOf(straggler!))).toContain('comes after the end of its transaction');
+    expect(await countOf('straggler')).toBe(0);
+  });
+
   it('takes back everything when its work throws', async () => {
     const thrown = new Error('no');
     const failure = await failureOf(
