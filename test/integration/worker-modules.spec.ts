@@ -132,6 +132,15 @@ describe('the modules of a worker', () => {
     expect(await health('readiness')).toMatchObject({ code: 200 });
   });
 
+  it('are not ready in a worker that has not subscribed yet, though the log answers', async () => {
+    await start('worker');
+    app.get(SubscriptionHealth).watch(() => []);
+    expect(await health('readiness')).toMatchObject({
+      code: 503,
+      body: { details: { eventLog: { status: 'down', message: 'not subscribed yet' } } },
+    });
+  });
+
   it('stay ready in one process with the API while the log is down, and say so', async () => {
     await start('all');
     path.store.down = true;

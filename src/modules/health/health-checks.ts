@@ -73,6 +73,7 @@ export class HealthChecks {
       return error instanceof Error ? error.message : String(error);
     }
     const statuses = this.subscriptions.statuses();
+    if (statuses?.length === 0) return 'not subscribed yet';
     const broken = statuses?.find(({ status }) => !status.connected);
     return broken ? `not subscribed to ${broken.topic}: ${broken.status.lastError ?? 'joining'}` : null;
   }
