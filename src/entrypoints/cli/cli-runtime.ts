@@ -58,8 +58,10 @@ export class ProcessCliRuntime extends CliRuntime {
   private configuredUrls(needs: RuntimeNeeds): DatabaseUrls {
     const { databaseUrl: app, databaseWorkerUrl: worker } = this.config;
     if (!app) throw new ConfigError('this needs DATABASE_URL');
-    if (needs.worker && !worker) throw new ConfigError('this needs DATABASE_WORKER_URL: it runs a worker');
-    return { app, worker: needs.worker ? worker : null };
+    const background = needs.worker || needs.background;
+    if (background && !worker)
+      throw new ConfigError('this needs DATABASE_WORKER_URL: it works across tenants');
+    return { app, worker: background ? worker : null };
   }
 
   private async inApp<T>(

@@ -5,6 +5,8 @@ import type { AppConfig } from '../config/config.js';
 export interface RuntimeNeeds {
   /** Relay and consumer run as well, until the command ends. */
   readonly worker?: boolean;
+  /** `BackgroundWork` is there, across tenants, but no loop runs. */
+  readonly background?: boolean;
 }
 
 /**
