@@ -58,7 +58,7 @@ const KEYS_WITHOUT_TENANT = [
   // A record of the log is dead once, whoever it is of.
   'dead_letters (consumer_group, topic, partition, log_offset, event_id)',
   // Worked slot by slot, across tenants.
-  'outbox_queue (slot, queue_id)',
+  'outbox_queue (slot, priority, tenant_id, queue_id)',
   // An operator names tenants by their codes.
   'tenants (code)',
 ];

@@ -2,7 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { appendChanges } from '../../src/modules/outbox/contract/append-changes.js';
 import { slotOf } from '../../src/modules/outbox/contract/events.js';
 import { LeaseStore } from '../../src/modules/outbox/persistence/lease-store.js';
-import { QueueStore } from '../../src/modules/outbox/persistence/queue-store.js';
+import {
+  FIRST_TENANT,
+  QueueStore,
+  type QueueRange,
+} from '../../src/modules/outbox/persistence/queue-store.js';
 import { Lane } from '../../src/modules/outbox/relay/lane.js';
 import { Leases } from '../../src/modules/outbox/relay/leases.js';
 import type { OutboxRelay } from '../../src/modules/outbox/relay/outbox-relay.js';
@@ -45,6 +49,7 @@ class PickyLog extends MemoryEventLog {
   }
 }
 
+const head = (slot: number, priority = 0): QueueRange => ({ slot, priority, from: FIRST_TENANT, limit: 10 });
 const inSlot = (slot: number): string => newId().slice(0, -1) + slot.toString(16);
 
 describe('the outbox relay', () => {
@@ -198,7 +203,7 @@ describe('the outbox relay', () => {
     const leases = new LeaseStore(path.work);
     const queue = new QueueStore(path.work);
     const { held } = await leases.renew('me', 10_000, () => 16);
-    const [event] = await queue.claim([5], 10);
+    const [event] = (await queue.claim([head(5)])).events;
     const mine = held.find(({ slot }) => slot === 5)!;
     const sent = [{ event: event!, partition: 0, offset: 0n }];
     expect(await queue.acknowledge('me', [{ ...mine, epoch: mine.epoch - 1 }], sent, [])).toEqual(new Set());
@@ -226,11 +231,11 @@ describe('the outbox relay', () => {
     let now = 0;
     const leases = new Leases(new LeaseStore(path.work), 'paused', 10_000, () => now);
     class PausedQueue extends QueueStore {
-      override async claim(slots: readonly number[], limit: number): ReturnType<QueueStore['claim']> {
-        const events = await super.claim(slots, limit);
-        expect(events).toHaveLength(1);
+      override async claim(ranges: readonly QueueRange[]): ReturnType<QueueStore['claim']> {
+        const claimed = await super.claim(ranges);
+        expect(claimed.events).toHaveLength(1);
         now += 10_000;
-        return events;
+        return claimed;
       }
     }
     const lane = new Lane(0, {

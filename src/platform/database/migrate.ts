@@ -1,6 +1,8 @@
 import { DataSource } from 'typeorm';
 import { Catalogue1763700000002 } from '../../../migrations/1763700000002-catalogue.js';
 import { Events1763700000004 } from '../../../migrations/1763700000004-events.js';
+import { OutboxIndexes1763700000006 } from '../../../migrations/1763700000006-outbox-indexes.js';
+import { OutboxOperations1763700000005 } from '../../../migrations/1763700000005-outbox-operations.js';
 import { Reservations1763700000003 } from '../../../migrations/1763700000003-reservations.js';
 import { Tenancy1763700000001 } from '../../../migrations/1763700000001-tenancy.js';
 
@@ -10,6 +12,8 @@ export const MIGRATIONS = [
   Catalogue1763700000002,
   Reservations1763700000003,
   Events1763700000004,
+  OutboxOperations1763700000005,
+  OutboxIndexes1763700000006,
 ];
 
 /** The data source of the schema's owner; also `ormconfig.ts`, for TypeORM's own command line. */

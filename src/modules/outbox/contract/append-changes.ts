@@ -2,7 +2,7 @@ import type { OpContext } from '../../../platform/context/op-context.js';
 import { sql } from '../../../platform/database/sql.js';
 import type { Tx } from '../../../platform/database/unit-of-work.js';
 import { newId } from '../../../platform/kernel/ids.js';
-import { slotOf, type AggregateType, type NewEvent } from './events.js';
+import { priorityOf, slotOf, type AggregateType, type NewEvent } from './events.js';
 
 /** What changed on a resource, for the audit log: field → [before, after]; people's data as `'changed'` only. */
 export type Changes = Record<string, unknown>;
@@ -28,7 +28,7 @@ export interface AuditRow {
 export const appendChangesCtes = (tenant: number, events: number, audit: number): string => `
   new_events AS (
     SELECT * FROM json_to_recordset($${events}::json) AS e(
-      ord int, slot smallint, aggregate_id uuid, key_seq int, event_id uuid, aggregate_type text, event_type text,
+      ord int, slot smallint, priority smallint, dedupe_key text, aggregate_id uuid, key_seq int, event_id uuid, aggregate_type text, event_type text,
       event_version smallint, data json, correlation_id uuid, traceparent text, actor text, received_at timestamptz)),
   logged AS (
     INSERT INTO outbox_events (tenant_id, aggregate_id, key_seq, occurred_at, event_id, aggregate_type, event_type,
@@ -36,8 +36,8 @@ export const appendChangesCtes = (tenant: number, events: number, audit: number)
     SELECT $${tenant}, aggregate_id, key_seq, now(), event_id, aggregate_type, event_type, event_version, data,
       correlation_id, traceparent, actor, received_at FROM new_events),
   queued AS (
-    INSERT INTO outbox_queue (slot, tenant_id, aggregate_id, key_seq, occurred_at)
-    SELECT slot, $${tenant}, aggregate_id, key_seq, now() FROM new_events ORDER BY ord),
+    INSERT INTO outbox_queue (slot, priority, tenant_id, aggregate_id, key_seq, occurred_at, dedupe_key)
+    SELECT slot, priority, $${tenant}, aggregate_id, key_seq, now(), dedupe_key FROM new_events ORDER BY ord),
   audited AS (
     INSERT INTO audit_log (tenant_id, audit_id, actor, source, ip, action, resource_type, resource_id, correlation_id, changes)
     SELECT $${tenant}, audit_id, actor, source, ip, action, resource_type, resource_id, correlation_id, changes
@@ -50,6 +50,8 @@ export const eventRows = (events: readonly NewEvent[]): string =>
     events.map((event, ord) => ({
       ord,
       slot: slotOf(event.aggregateId),
+      priority: priorityOf(event.aggregateType),
+      dedupe_key: event.dedupeKey,
       aggregate_id: event.aggregateId,
       key_seq: event.keySeq,
       event_id: event.eventId,
@@ -90,6 +92,8 @@ export interface Change {
   readonly type: string;
   readonly data: Record<string, unknown>;
   readonly changes: Changes;
+  /** As `NewEvent.dedupeKey`. */
+  readonly dedupeKey?: string;
 }
 
 /** The event of a change, stamped with its request. */
@@ -105,6 +109,7 @@ export const eventOf = (ctx: OpContext, change: Change): NewEvent => ({
   traceparent: ctx.traceparent,
   actor: ctx.actor.subject,
   receivedAt: ctx.receivedAt,
+  dedupeKey: change.dedupeKey ?? null,
 });
 
 /** The audit row of a change: who, what, when, from where, what changed. */

@@ -16,6 +16,11 @@ export interface NewEvent {
   readonly traceparent: string;
   readonly actor: string;
   readonly receivedAt: Date;
+  /**
+   * 1 to 200 characters. While an event with this key waits to be published, no other of the tenant's may: ask `isQueued` before
+   * the aggregate's version is raised. Null or absent: never deduplicated.
+   */
+  readonly dedupeKey?: string | null;
 }
 
 /** An event as it stands in the log: the JSON value of its record. */
@@ -35,6 +40,13 @@ export interface EventEnvelope {
 
 /** Slots into which keys are spread; a slot is worked by one relay at a time. Fixed: a check constraint repeats it. */
 export const SLOTS = 16;
+
+/** Priorities by which events leave, highest first. */
+export const PRIORITIES = [0, 1] as const;
+
+/** The priority of a key. By its type alone: were it to change in a key's life, its events would overtake each other. */
+export const priorityOf = (type: AggregateType): (typeof PRIORITIES)[number] =>
+  type === 'reservation' ? 0 : 1;
 
 /** The slot of a key: the last four bits of its UUID, which are random. */
 export const slotOf = (aggregateId: string): number => parseInt(aggregateId.slice(-1), 16);

@@ -4,6 +4,7 @@ import { envelopeJson, type OutboxEvent } from './envelope.js';
 
 const event: OutboxEvent = {
   slot: 1,
+  priority: 0,
   queueId: '7',
   tenantId: 'tenant',
   aggregateId: 'aggregate',

@@ -1,6 +1,7 @@
 /** An event as it is claimed from the outbox. */
 export interface OutboxEvent {
   readonly slot: number;
+  readonly priority: number;
   readonly queueId: string;
   readonly tenantId: string;
   readonly aggregateId: string;

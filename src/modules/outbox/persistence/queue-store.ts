@@ -1,5 +1,6 @@
 import { sql } from '../../../platform/database/sql.js';
 import type { BackgroundTx, BackgroundWork } from '../../../platform/database/unit-of-work.js';
+import { PRIORITIES } from '../contract/events.js';
 import type { OutboxEvent } from '../domain/envelope.js';
 import type { Refusal } from '../domain/refusal.js';
 import type { HeldSlot } from './lease-store.js';
@@ -18,29 +19,85 @@ export interface RefusedEvent {
   readonly cause: string;
 }
 
-// From the head of each slot, always: reading on from the last id would lose the rows that commit late. The event is
-// fetched by its key, row by row (LIMIT 1 keeps the planner from reading the whole log instead).
+/** A part of the queue that a claim reads: of one slot and priority, at most `limit` events, beginning with the tenant `from`. */
+export interface QueueRange {
+  readonly slot: number;
+  readonly priority: number;
+  readonly from: string;
+  readonly limit: number;
+}
+
+/** Where a row of the queue stands. */
+export type QueuePlace = Pick<OutboxEvent, 'slot' | 'priority' | 'tenantId' | 'queueId'>;
+
+/** What a claim found. */
+export interface Claimed {
+  /** To be sent, by slot, priority and place in the queue. */
+  readonly events: readonly OutboxEvent[];
+  /** Rows of keys that stand still: for the shelf. */
+  readonly parked: readonly QueuePlace[];
+  /** Of each range that holds more tenants than a claim reads: the last that was read. */
+  readonly further: readonly {
+    readonly slot: number;
+    readonly priority: number;
+    readonly tenantId: string;
+  }[];
+}
+
+/** Tenants of a slot and priority that one claim takes into account; the next one goes on behind them. */
+const TENANTS = 64;
+
+/** The lowest tenant: `from` of a range that begins at the beginning. */
+export const FIRST_TENANT = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * The first row of each tenant of a slot and priority, from one tenant on, above the low-water mark: a descent into the index for
+ * each, however many dead rows lie between (PostgreSQL 18 skips them; older ones wade through what vacuum has not cleared).
+ */
+const heads = (slot: string, priority: string, from: string, lowWater: string): string => `
+  WITH RECURSIVE head AS (
+    (SELECT q.tenant_id, q.queue_id FROM outbox_queue q
+      WHERE q.slot = ${slot} AND q.priority = ${priority} AND q.tenant_id >= ${from} AND q.queue_id > ${lowWater}
+      ORDER BY q.tenant_id, q.queue_id LIMIT 1)
+    UNION ALL
+    SELECT n.tenant_id, n.queue_id FROM head CROSS JOIN LATERAL (
+      SELECT q.tenant_id, q.queue_id FROM outbox_queue q
+       WHERE q.slot = ${slot} AND q.priority = ${priority} AND q.tenant_id > head.tenant_id AND q.queue_id > ${lowWater}
+       ORDER BY q.tenant_id, q.queue_id LIMIT 1) n)`;
+
+// From the head of each tenant's queue, always: reading on from the last id would lose the rows that commit late. Every tenant
+// gets its share of the batch, so that one's flood delays nobody else's event. The event is fetched by its key, row by row
+// (LIMIT 1 keeps the planner from reading the whole log instead).
 const CLAIM = sql(
   'outbox.claim',
-  `SELECT q.slot, q.queue_id::text AS "queueId", q.tenant_id AS "tenantId", q.aggregate_id AS "aggregateId",
-          q.key_seq AS "keySeq", to_char(q.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "occurredAt",
-          e.event_id AS "eventId", e.aggregate_type AS "aggregateType", e.event_type AS type, e.event_version AS version,
-          e.data::text AS data, e.correlation_id AS "correlationId", e.traceparent,
-          coalesce((SELECT b.attempts FROM outbox_blocked_keys b
-                     WHERE b.tenant_id = q.tenant_id AND b.aggregate_id = q.aggregate_id), 0) AS attempts
-     FROM unnest($1::smallint[]) AS mine(slot)
+  `SELECT mine.slot, mine.priority, t.tenant_id AS "tenantId", t.tenants, x.*
+     FROM unnest($1::smallint[], $2::smallint[], $3::uuid[], $4::int[]) AS mine(slot, priority, first_tenant, most)
+    CROSS JOIN LATERAL (SELECT low_water FROM outbox_slots s WHERE s.slot = mine.slot LIMIT 1) s
     CROSS JOIN LATERAL (
-      SELECT * FROM outbox_queue q
-       WHERE q.slot = mine.slot AND NOT EXISTS (
-         SELECT FROM outbox_blocked_keys b
-          WHERE b.tenant_id = q.tenant_id AND b.aggregate_id = q.aggregate_id
-            AND (b.status <> 'FAILED' OR b.next_attempt_at > statement_timestamp()))
-       ORDER BY q.queue_id LIMIT $2) q
-    CROSS JOIN LATERAL (
-      SELECT * FROM outbox_events e
-       WHERE e.tenant_id = q.tenant_id AND e.aggregate_id = q.aggregate_id AND e.key_seq = q.key_seq
-         AND e.occurred_at = q.occurred_at LIMIT 1) e
-    ORDER BY q.slot, q.queue_id`,
+      SELECT f.tenant_id, count(*) OVER ()::int AS tenants FROM (
+        ${heads('mine.slot', 'mine.priority', 'mine.first_tenant', 's.low_water')}
+        SELECT tenant_id FROM head LIMIT ${TENANTS}) f) t
+     LEFT JOIN LATERAL (
+      SELECT q.queue_id::text AS "queueId", q.aggregate_id AS "aggregateId", q.key_seq AS "keySeq",
+             to_char(q.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "occurredAt", q.parked, q.attempts,
+             e.event_id AS "eventId", e.aggregate_type AS "aggregateType", e.event_type AS type, e.event_version AS version,
+             e.data::text AS data, e.correlation_id AS "correlationId", e.traceparent
+        FROM (
+          SELECT q.queue_id, q.aggregate_id, q.key_seq, q.occurred_at, coalesce(b.attempts, 0) AS attempts,
+                 coalesce(b.status <> 'FAILED', false) AS parked
+            FROM outbox_queue q
+            LEFT JOIN LATERAL (
+              SELECT b.status, b.attempts, b.next_attempt_at FROM outbox_blocked_keys b
+               WHERE b.tenant_id = q.tenant_id AND b.aggregate_id = q.aggregate_id LIMIT 1) b ON true
+           WHERE q.slot = mine.slot AND q.priority = mine.priority AND q.tenant_id = t.tenant_id AND q.queue_id > s.low_water
+             AND (b.status IS DISTINCT FROM 'FAILED' OR b.next_attempt_at <= statement_timestamp())
+           ORDER BY q.queue_id LIMIT greatest(1, mine.most / t.tenants)) q
+       CROSS JOIN LATERAL (
+          SELECT * FROM outbox_events e
+           WHERE e.tenant_id = t.tenant_id AND e.aggregate_id = q.aggregate_id AND e.key_seq = q.key_seq
+             AND e.occurred_at = q.occurred_at LIMIT 1) e
+      ) x ON true
+    ORDER BY mine.slot, mine.priority, x."queueId"::bigint`,
 );
 
 // One statement: owner and epoch of every slot (locked for the moment, so that no lease changes hands between check and
@@ -52,13 +109,16 @@ const ACKNOWLEDGE = sql(
       WHERE s.owner = $1 AND s.epoch = mine.epoch ORDER BY s.slot FOR SHARE OF s),
    gone AS (
      DELETE FROM outbox_queue q
-      USING unnest($4::smallint[], $5::bigint[], $6::int[], $7::bigint[]) AS sent(slot, queue_id, partition, log_offset), held
-      WHERE held.slot = sent.slot AND q.slot = sent.slot AND q.queue_id = sent.queue_id
+      USING unnest($4::smallint[], $5::smallint[], $6::uuid[], $7::bigint[], $8::int[], $9::bigint[])
+              AS sent(slot, priority, tenant_id, queue_id, partition, log_offset), held
+      WHERE held.slot = sent.slot AND q.slot = sent.slot AND q.priority = sent.priority AND q.tenant_id = sent.tenant_id
+        AND q.queue_id = sent.queue_id
       RETURNING q.tenant_id, q.aggregate_id, q.key_seq, q.occurred_at, sent.partition, sent.log_offset),
    receipts AS (
-     INSERT INTO event_receipts (tenant_id, aggregate_id, key_seq, occurred_at, published_at, partition, log_offset)
+     INSERT INTO event_receipts AS r (tenant_id, aggregate_id, key_seq, occurred_at, published_at, partition, log_offset)
      SELECT tenant_id, aggregate_id, key_seq, occurred_at, clock_timestamp(), partition, log_offset FROM gone
-     ON CONFLICT DO NOTHING),
+     ON CONFLICT (tenant_id, aggregate_id, key_seq, occurred_at) DO UPDATE SET partition = excluded.partition,
+       log_offset = excluded.log_offset, requeued_at = NULL WHERE r.requeued_at IS NOT NULL),
    unblocked AS (
      DELETE FROM outbox_blocked_keys b USING gone
       WHERE b.status = 'FAILED' AND b.tenant_id = gone.tenant_id AND b.aggregate_id = gone.aggregate_id)
@@ -75,6 +135,44 @@ const BLOCK = sql(
    WHERE b.status = 'FAILED'`,
 );
 
+// Given up, it is no longer in anybody's way: another event with its dedupe key may come.
+const FORGET_DEDUPE = sql(
+  'outbox.forget_dedupe_key',
+  `UPDATE outbox_queue SET dedupe_key = NULL
+    WHERE slot = $1 AND priority = $2 AND tenant_id = $3 AND queue_id = $4 AND dedupe_key IS NOT NULL`,
+);
+
+const HOLD = sql(
+  'outbox.hold_slots',
+  `SELECT s.slot FROM outbox_slots s JOIN unnest($2::smallint[], $3::bigint[]) AS mine(slot, epoch) USING (slot)
+    WHERE s.owner = $1 AND s.epoch = mine.epoch ORDER BY s.slot FOR UPDATE OF s`,
+);
+const SHELVE = sql(
+  'outbox.shelve',
+  `UPDATE outbox_queue q SET priority = q.priority + 10
+     FROM unnest($1::smallint[], $2::smallint[], $3::uuid[], $4::bigint[]) AS p(slot, priority, tenant_id, queue_id)
+    WHERE q.slot = p.slot AND q.priority = p.priority AND q.tenant_id = p.tenant_id AND q.queue_id = p.queue_id
+      AND EXISTS (SELECT FROM outbox_blocked_keys b
+                   WHERE b.tenant_id = q.tenant_id AND b.aggregate_id = q.aggregate_id AND b.status <> 'FAILED')`,
+);
+
+const LAST_ID = sql('outbox.last_queue_id', `SELECT last_value AS last FROM outbox_queue_queue_id_seq`);
+const WRITERS = sql(
+  'outbox.writers',
+  `SELECT virtualtransaction AS writer FROM pg_locks
+    WHERE relation = 'outbox_queue'::regclass AND mode = 'RowExclusiveLock' AND granted`,
+);
+const RAISE = sql(
+  'outbox.raise_low_water',
+  `UPDATE outbox_slots s SET low_water = greatest(s.low_water, least($2::bigint, first.queue_id - 1))
+     FROM unnest($1::smallint[]) AS mine(slot)
+    CROSS JOIN LATERAL (SELECT low_water FROM outbox_slots o WHERE o.slot = mine.slot LIMIT 1) o
+    CROSS JOIN LATERAL (
+      SELECT min(h.queue_id) AS queue_id FROM unnest('{${PRIORITIES.join(',')}}'::smallint[]) AS p(priority)
+       CROSS JOIN LATERAL (${heads('mine.slot', 'p.priority', `'${FIRST_TENANT}'`, 'o.low_water')} SELECT queue_id FROM head) h) first
+    WHERE s.slot = mine.slot AND s.low_water < coalesce(least($2::bigint, first.queue_id - 1), 0)`,
+);
+
 const DEPTH = sql(
   'outbox.depth',
   `SELECT count(*)::int AS depth, coalesce(extract(epoch FROM clock_timestamp() - min(occurred_at)), 0)::float8 AS "oldestSeconds"
@@ -85,9 +183,41 @@ const DEPTH = sql(
 export class QueueStore {
   constructor(private readonly work: BackgroundWork) {}
 
-  /** At most `limit` events from the head of each slot, in order, without the keys that wait or stand still. */
-  claim(slots: readonly number[], limit: number): Promise<OutboxEvent[]> {
-    return this.work.query<OutboxEvent>(CLAIM, [slots, limit]);
+  /** From the head of each tenant's queue, in order, without the keys that wait for their next try. */
+  async claim(ranges: readonly QueueRange[]): Promise<Claimed> {
+    const rows = await this.work.query<ClaimRow>(CLAIM, [
+      ranges.map(({ slot }) => slot),
+      ranges.map(({ priority }) => priority),
+      ranges.map(({ from }) => from),
+      ranges.map(({ limit }) => limit),
+    ]);
+    return claimed(rows);
+  }
+
+  /** Takes rows of keys that stand still out of the relays' sight, unless they were released meanwhile. */
+  async shelve(owner: string, held: readonly HeldSlot[], places: readonly QueuePlace[]): Promise<void> {
+    await this.work.run('outbox.shelve', async (tx) => {
+      const still = await holdSlots(tx, owner, held);
+      const mine = places.filter(({ slot }) => still.has(slot));
+      if (mine.length > 0) await tx.query(SHELVE, placeColumns(mine));
+    });
+  }
+
+  /** The last number that the queue gave, and the transactions that may still bring in rows with lower ones. */
+  async writers(): Promise<{ readonly last: number; readonly writers: ReadonlySet<string> }> {
+    // In this order: who took a number by now either shows in the second answer, or has ended.
+    const [sequence] = await this.work.query<{ last: number }>(LAST_ID, []);
+    const rows = await this.work.query<{ writer: string }>(WRITERS, []);
+    return { last: sequence!.last, writers: new Set(rows.map(({ writer }) => writer)) };
+  }
+
+  /** Raises the slots' low-water marks to the first row that is there, to `last` at most: no lower number is still under way. */
+  async raiseLowWater(owner: string, held: readonly HeldSlot[], last: number): Promise<void> {
+    await this.work.run('outbox.raise_low_water', async (tx) => {
+      // The lock first, in a statement of its own: what an operator released before is seen then, and what comes after waits.
+      const still = await holdSlots(tx, owner, held);
+      if (still.size > 0) await tx.query(RAISE, [[...still], last]);
+    });
   }
 
   /**
@@ -105,8 +235,7 @@ export class QueueStore {
       owner,
       held.map(({ slot }) => slot),
       held.map(({ epoch }) => epoch),
-      sent.map(({ event }) => event.slot),
-      sent.map(({ event }) => event.queueId),
+      ...placeColumns(sent.map(({ event }) => event)),
       sent.map(({ partition }) => partition),
       sent.map(({ offset }) => offset.toString()),
     ];
@@ -125,7 +254,49 @@ export class QueueStore {
   }
 }
 
+/** A row of `CLAIM`: a tenant, and one of its events; none when all of its keys wait. */
+type ClaimRow = Omit<OutboxEvent, 'queueId'> & {
+  readonly queueId: string | null;
+  readonly parked: boolean;
+  readonly tenants: number;
+};
+
+function claimed(rows: readonly ClaimRow[]): Claimed {
+  const events: OutboxEvent[] = [];
+  const parked: QueuePlace[] = [];
+  const last = new Map<string, { slot: number; priority: number; tenantId: string }>();
+  for (const { parked: stands, tenants, ...row } of rows) {
+    const { slot, priority, tenantId, queueId } = row;
+    if (tenants === TENANTS) {
+      const name = `${slot}/${priority}`;
+      const known = last.get(name);
+      if (!known || known.tenantId < tenantId) last.set(name, { slot, priority, tenantId });
+    }
+    if (queueId === null) continue;
+    if (stands) parked.push({ slot, priority, tenantId, queueId });
+    else events.push({ ...row, queueId });
+  }
+  return { events, parked, further: [...last.values()] };
+}
+
+const placeColumns = (places: readonly QueuePlace[]): unknown[] => [
+  places.map(({ slot }) => slot),
+  places.map(({ priority }) => priority),
+  places.map(({ tenantId }) => tenantId),
+  places.map(({ queueId }) => queueId),
+];
+
 const slotsOf = (rows: readonly { slot: number }[]): Set<number> => new Set(rows.map(({ slot }) => slot));
+
+/** Those of the slots that are still the owner's, locked to the end of the transaction. */
+const holdSlots = async (tx: BackgroundTx, owner: string, held: readonly HeldSlot[]): Promise<Set<number>> =>
+  slotsOf(
+    await tx.query<{ slot: number }>(HOLD, [
+      owner,
+      held.map(({ slot }) => slot),
+      held.map(({ epoch }) => epoch),
+    ]),
+  );
 
 /** In the acknowledgement's transaction, whose locks on the slots it needs. */
 async function block(tx: BackgroundTx, { event, refusal, cause }: RefusedEvent): Promise<void> {
@@ -138,4 +309,6 @@ async function block(tx: BackgroundTx, { event, refusal, cause }: RefusedEvent):
     refusal.retryAfterMs,
     cause,
   ]);
+  if (refusal.status === 'DLQ')
+    await tx.query(FORGET_DEDUPE, [event.slot, event.priority, event.tenantId, event.queueId]);
 }

@@ -5,6 +5,7 @@ import { laneOf } from '../domain/slots.js';
 import type { HeldSlot } from '../persistence/lease-store.js';
 import type { QueueStore, RefusedEvent, SentEvent } from '../persistence/queue-store.js';
 import type { Leases } from './leases.js';
+import { Reading } from './reading.js';
 import type { Sender } from './sender.js';
 
 /** What the lanes of a relay share. */
@@ -23,6 +24,8 @@ export interface LaneParts {
 
 /** One of the lanes of a relay: claims, sends, acknowledges, one batch at a time. Order within a slot follows from that. */
 export class Lane {
+  private readonly reading = new Reading();
+
   constructor(
     private readonly number: number,
     private readonly parts: LaneParts,
@@ -40,11 +43,16 @@ export class Lane {
 
   private async relay(mine: readonly HeldSlot[], partitions: number): Promise<boolean> {
     const { leases, queue, sender, batchSize } = this.parts;
-    const events = await queue.claim(
-      mine.map(({ slot }) => slot),
-      batchSize,
+    const claimed = await queue.claim(
+      this.reading.ranges(
+        mine.map(({ slot }) => slot),
+        batchSize,
+      ),
     );
-    if (events.length === 0) return false;
+    const further = this.reading.advance(claimed);
+    if (claimed.parked.length > 0) await queue.shelve(leases.owner, mine, claimed.parked);
+    const { events } = claimed;
+    if (events.length === 0) return further || claimed.parked.length > 0;
     const bySlot = new Map(mine.map((held) => [held.slot, held]));
     const outcome = await sender.send(events, partitions, ({ slot }) => leases.holds(bySlot.get(slot)!));
     if (outcome.sent.length + outcome.refused.length === 0) return false;

@@ -8,7 +8,10 @@ import { LeaseStore } from '../persistence/lease-store.js';
 import { QueueStore } from '../persistence/queue-store.js';
 import { Lane } from './lane.js';
 import { Leases } from './leases.js';
+import { LowWater } from './low-water.js';
 import { Sender } from './sender.js';
+
+const LOW_WATER_EVERY_MS = 2_000;
 
 /** Configuration of a relay; each names the environment variable it comes from. */
 export interface RelayOptions {
@@ -38,13 +41,15 @@ export interface RelayStatus {
 
 /**
  * Brings committed events from the outbox into the log, in order per key, at least once. Any number of relays share the
- * slots; each runs three loops: leases, and two lanes that claim, send and acknowledge.
+ * slots; each runs four loops: leases, two lanes that claim, send and acknowledge, and the low-water marks.
  * Metrics: outbox_published_total, outbox_publish_latency_seconds, reservation_event_dlq_total{code="RECORD_REFUSED"}.
  */
 export class OutboxRelay {
   readonly leaseLoop: WorkerLoop;
   readonly laneLoops: readonly WorkerLoop[];
+  readonly lowWaterLoop: WorkerLoop;
   readonly leases: Leases;
+  private readonly lowWater: LowWater;
   private partitions: number | null = null;
 
   constructor(
@@ -66,9 +71,16 @@ export class OutboxRelay {
       () => this.renew(),
       sink,
     );
+    const queue = new QueueStore(work);
+    this.lowWater = new LowWater(queue, this.leases.owner);
+    this.lowWaterLoop = new WorkerLoop(
+      { name: `${name}.low-water`, intervalMs: LOW_WATER_EVERY_MS },
+      () => this.raiseLowWater(),
+      sink,
+    );
     const parts = {
       leases: this.leases,
-      queue: new QueueStore(work),
+      queue,
       sender: new Sender(log, topic),
       partitions: () => this.partitionCount(),
       batchSize,
@@ -88,7 +100,7 @@ export class OutboxRelay {
 
   /** All loops, for the probes. */
   get loops(): readonly WorkerLoop[] {
-    return [this.leaseLoop, ...this.laneLoops];
+    return [this.leaseLoop, ...this.laneLoops, this.lowWaterLoop];
   }
 
   start(): void {
@@ -98,6 +110,7 @@ export class OutboxRelay {
   /** Finishes the batches in hand and gives the slots back. */
   async stop(): Promise<void> {
     await Promise.all(this.laneLoops.map((loop) => loop.stop()));
+    await this.lowWaterLoop.stop();
     await this.leaseLoop.stop();
     // The database may be what made us stop; then the leases run out by themselves.
     await this.leases.retire().catch(() => undefined);
@@ -127,6 +140,12 @@ export class OutboxRelay {
 
   private async renew(): Promise<boolean> {
     if (await this.leases.renew()) this.wake();
+    return false;
+  }
+
+  private async raiseLowWater(): Promise<boolean> {
+    const held = this.leases.holding();
+    if (held.length > 0) await this.lowWater.step(held);
     return false;
   }
 

@@ -11,6 +11,7 @@ const event = (
   fields: Partial<OutboxEvent> = {},
 ): OutboxEvent => ({
   slot,
+  priority: 0,
   queueId: '1',
   tenantId: 'tenant',
   aggregateId: key,
