@@ -34,6 +34,12 @@ const SECTIONS: readonly (readonly [title: string, text: string])[] = [
       FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') ORDER BY c.relname`,
   ],
   [
+    'Views',
+    `
+    SELECT format('%s WITH (%s)%s', c.oid::regclass, array_to_string(c.reloptions, ', '), E'\n' || pg_get_viewdef(c.oid)) AS line
+      FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'v' ORDER BY c.relname`,
+  ],
+  [
     'Sequences',
     `
     SELECT c.oid::regclass || ' ' || format_type(s.seqtypid, NULL) || ' INCREMENT ' || s.seqincrement || CASE WHEN s.seqcycle THEN ' CYCLE' ELSE '' END AS line
@@ -75,7 +81,11 @@ const SECTIONS: readonly (readonly [title: string, text: string])[] = [
         SELECT kind, name, a.grantee, string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type) AS privileges
           FROM (
             SELECT 'table' AS kind, c.oid::regclass::text AS name, c.relacl AS acl, c.relowner AS owner
-              FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+              FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+            UNION ALL
+            SELECT 'column', format('%s.%s', c.oid::regclass, t.attname), t.attacl, c.relowner
+              FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid
+             WHERE c.relnamespace = 'public'::regnamespace AND NOT c.relispartition AND t.attacl IS NOT NULL
             UNION ALL
             SELECT 'sequence', c.oid::regclass::text, c.relacl, c.relowner
               FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'S'
@@ -83,7 +93,7 @@ const SECTIONS: readonly (readonly [title: string, text: string])[] = [
             SELECT 'function', p.oid::regprocedure::text, p.proacl, p.proowner
               FROM pg_proc p WHERE p.pronamespace = 'app'::regnamespace) o
           CROSS JOIN LATERAL aclexplode(coalesce(o.acl, acldefault(
-            CASE kind WHEN 'table' THEN 'r'::"char" WHEN 'sequence' THEN 's'::"char" ELSE 'f'::"char" END, o.owner))) a
+            CASE kind WHEN 'table' THEN 'r'::"char" WHEN 'column' THEN 'c'::"char" WHEN 'sequence' THEN 's'::"char" ELSE 'f'::"char" END, o.owner))) a
          WHERE a.grantee <> o.owner GROUP BY 1, 2, 3) x
       LEFT JOIN pg_roles g ON g.oid = x.grantee GROUP BY kind, name ORDER BY kind DESC, name`,
   ],
