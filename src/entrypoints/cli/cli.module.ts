@@ -3,6 +3,13 @@ import { SeedCommand } from '../../modules/demo/cli/seed.command.js';
 import { TokenCommand, TokenIssueCommand } from '../../modules/identity/cli/token.command.js';
 import { ReplayCommand, ReplayHotelBookingsCommand } from '../../modules/imports/cli/replay.command.js';
 import {
+  OutboxCommand,
+  OutboxListCommand,
+  OutboxParkCommand,
+  OutboxRequeueCommand,
+} from '../../modules/outbox/cli/outbox.command.js';
+import { OutboxReindexCommand } from '../../modules/outbox/cli/outbox-reindex.command.js';
+import {
   BusinessDateAdvanceCommand,
   BusinessDateCommand,
 } from '../../modules/properties/cli/business-date.command.js';
@@ -32,6 +39,11 @@ import { TopicsCommand, TopicsProvisionCommand } from './topics.command.js';
     ReservationsShowCommand,
     ReplayCommand,
     ReplayHotelBookingsCommand,
+    OutboxCommand,
+    OutboxListCommand,
+    OutboxRequeueCommand,
+    OutboxParkCommand,
+    OutboxReindexCommand,
     TopicsCommand,
     TopicsProvisionCommand,
   ],

@@ -1,5 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { isIsoDate, type IsoDate } from '../kernel/dates.js';
+import { isUuid } from '../kernel/ids.js';
+import { CliError, EXIT } from './exit-codes.js';
 
 /** @throws InvalidArgumentError (exit code 2) unless `text` is a whole number of `[min, max]` */
 export const wholeNumber =
@@ -42,4 +44,32 @@ export function durationOption(text: string): number {
   if (!match || seconds < 1 || seconds > 31_536_000)
     throw new InvalidArgumentError('It must be a time such as 90s, 15m, 8h or 30d, a year at most.');
   return seconds;
+}
+
+/** @throws InvalidArgumentError (exit code 2) unless `text` is a UUID */
+export function idOption(text: string): string {
+  if (!isUuid(text)) throw new InvalidArgumentError('It must be an id: 8-4-4-4-12 hexadecimal digits.');
+  return text.toLowerCase();
+}
+
+/** Why an operator does something; kept in the audit log. @throws InvalidArgumentError (exit code 2) */
+export function reasonOption(text: string): string {
+  if (!/\S/.test(text) || text.length > 500)
+    throw new InvalidArgumentError('It must say something, in 500 characters at most.');
+  return text;
+}
+
+/**
+ * What a command that changes much needs: a filter or `--all`, and a reason unless it is a dry run.
+ * @throws CliError (exit code 2)
+ */
+export function requireIntent(
+  given: { readonly all?: boolean; readonly reason?: string; readonly dryRun?: boolean },
+  filters: number,
+): void {
+  if (filters === 0 && !given.all)
+    throw new CliError('say which: a filter, or --all for everything', EXIT.usage);
+  if (filters > 0 && given.all) throw new CliError('a filter and --all contradict each other', EXIT.usage);
+  if (!given.dryRun && given.reason === undefined)
+    throw new CliError('say why: --reason "<text>", which the audit log keeps', EXIT.usage);
 }
