@@ -58,10 +58,11 @@ class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationShutdown 
     @Inject(APP_CONFIG) private readonly config: AppConfig,
     @Inject(LoopRegistry) loops: LoopRegistry,
   ) {
-    // Embedded, API and worker are one process: nobody is there to be heard.
-    this.listener = config.databaseWorkerUrl
-      ? commitListener(config.databaseWorkerUrl, () => relay.wake(), new Logger('Outbox'))
-      : null;
+    // Embedded, API and worker are one process: nobody is there to be heard. Through a pooler nobody can be.
+    this.listener =
+      config.databaseWorkerUrl && !config.databasePooled
+        ? commitListener(config.databaseWorkerUrl, () => relay.wake(), new Logger('Outbox'))
+        : null;
     const own = [...relay.loops, gauges.loop, ...(this.listener ? [this.listener.loop] : [])];
     for (const loop of own) loops.add(loop);
   }
@@ -101,7 +102,8 @@ class NotifierLife implements OnApplicationBootstrap, BeforeApplicationShutdown 
   private readonly notifier: CommitNotifier | null;
 
   constructor(@Inject(APP_CONFIG) config: AppConfig) {
-    this.notifier = config.databaseUrl ? new CommitNotifier(config.databaseUrl) : null;
+    this.notifier =
+      config.databaseUrl && !config.databasePooled ? new CommitNotifier(config.databaseUrl) : null;
   }
 
   onApplicationBootstrap(): void {

@@ -22,6 +22,8 @@ export interface AppConfig {
   readonly databaseWorkerUrl: string | null;
   readonly databaseOwnerUrl: string | null;
   readonly databasePoolSize: number;
+  /** A pooler in transaction mode stands before the database. */
+  readonly databasePooled: boolean;
   /** Empty: the event log is the PostgreSQL adapter. */
   readonly kafkaBrokers: readonly string[];
   readonly topic: string;
@@ -83,6 +85,12 @@ export const KEYS: readonly Key[] = [
     about: 'the owner of the schema; used by `tartware migrate` only',
   },
   { name: 'DATABASE_POOL_SIZE', fallback: '10', about: 'connections a pool, 2 to 100' },
+  {
+    name: 'DATABASE_POOLER',
+    fallback: 'none',
+    about:
+      'none, or transaction: a pooler (pgbouncer) in that mode stands before DATABASE_URL and DATABASE_WORKER_URL; statements are not prepared, workers poll',
+  },
   {
     name: 'KAFKA_BROKERS',
     fallback: '',
@@ -243,6 +251,7 @@ const places = (read: Reader) => {
     databaseWorkerUrl,
     databaseOwnerUrl,
     databasePoolSize: read.int('DATABASE_POOL_SIZE', 2, 100),
+    databasePooled: read.choice('DATABASE_POOLER', ['none', 'transaction']) === 'transaction',
     jwksFile: inHome('AUTH_JWKS_FILE'),
     signingKeyFile: inHome('AUTH_SIGNING_KEY_FILE'),
     dataDir: resolve(read.text('TARTWARE_DATA_DIR')),
@@ -309,5 +318,7 @@ export function requireForMode(config: AppConfig): void {
   const missing: string[] = [];
   if (config.mode !== 'worker' && !config.databaseUrl) missing.push('DATABASE_URL');
   if (config.mode !== 'api' && !config.databaseWorkerUrl) missing.push('DATABASE_WORKER_URL');
+  if (config.databasePooled && config.mode !== 'api' && config.kafkaBrokers.length === 0)
+    missing.push('KAFKA_BROKERS (DATABASE_POOLER=transaction: the event log in PostgreSQL keeps sessions)');
   if (missing.length > 0) throw new ConfigError(`APP_MODE=${config.mode} needs ${missing.join(' and ')}`);
 }

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { DataSource, type EntityTarget, type ObjectLiteral } from 'typeorm';
+import type { Sql } from './sql.js';
 
 // Dates stay text (a Date would drag a time zone in); bigint is money, versions and offsets, all below 2^53.
 const DATE = 1082;
@@ -26,6 +27,8 @@ export async function openDataSource(
     entities: EntityTarget<ObjectLiteral>[];
     /** Server settings of each connection, besides `statement_timeout`. */
     settings?: Readonly<Record<string, string>>;
+    /** DATABASE_POOLER=transaction: nothing may outlive a transaction, neither prepared statements nor settings. */
+    pooled?: boolean;
   },
 ): Promise<DataSource> {
   const source = new DataSource({
@@ -44,13 +47,29 @@ export async function openDataSource(
       pipeline: true,
       // A half-open connection answers nothing for ever: past this the pool throws it away.
       query_timeout: 20_000,
-      options: Object.entries({ statement_timeout: '15s', ...options.settings })
-        .map(([name, value]) => `-c ${name}=${value}`)
-        .join(' '),
+      ...(!options.pooled && { options: serverSettings(options.settings) }),
     },
   });
+  if (options.pooled) unprepared.add(source);
   return source.initialize();
 }
+
+const serverSettings = (settings: Readonly<Record<string, string>> = {}): string =>
+  Object.entries({ statement_timeout: '15s', ...settings })
+    .map(([name, value]) => `-c ${name}=${value}`)
+    .join(' ');
+
+const unprepared = new WeakSet<DataSource>();
+
+/** A statement as node-pg takes it: with its name, under which a connection keeps it prepared, or without behind a pooler. */
+export const statementFor = (
+  source: DataSource,
+  { name, text }: Sql,
+  values: readonly unknown[],
+): pg.QueryConfig => {
+  const statement = { text, values: values as unknown[] };
+  return unprepared.has(source) ? statement : { name, ...statement };
+};
 
 /** The pool under a data source, for what TypeORM has no word for: LISTEN, COPY, the log adapter. */
 export const poolOf = (source: DataSource): pg.Pool =>

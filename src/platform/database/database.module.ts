@@ -42,6 +42,7 @@ async function open(
       applicationName: `tartware-${role}`,
       entities,
       settings,
+      pooled: config.databasePooled,
     });
   const background = urls.worker === null ? null : await pool(urls.worker, 'worker', STEERED);
   try {

@@ -3,8 +3,8 @@ import type { PoolClient, QueryConfig } from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { TenantId } from '../kernel/ids.js';
 import { metrics } from '../observability/metrics.js';
-import { poolOf } from './data-source.js';
-import type { Sql } from './sql.js';
+import { poolOf, statementFor } from './data-source.js';
+import { sql, type Sql } from './sql.js';
 import { isRetryable } from './sqlstate.js';
 
 declare const brand: unique symbol;
@@ -36,7 +36,7 @@ export interface BackgroundTx extends Transaction {
 const ATTEMPTS = 6;
 
 /** A statement as node-pg takes it. */
-type Statement = string | { name: string; text: string; values: unknown[] };
+type Statement = string | QueryConfig;
 
 /**
  * The wire of one connection in pipeline mode: what is sent within one turn of the event loop leaves in one write, and its
@@ -80,18 +80,18 @@ async function attempt<T>({
       const begun = wire.send('BEGIN');
       // Looked at below; but when the connection dies the scope fails first, and nobody would be there for this one.
       begun.catch(() => undefined);
-      const [scoped] = await (tenant === null ? Promise.resolve([]) : scope(wire, tenant, locks));
+      const [scoped] = await (tenant === null ? Promise.resolve([]) : scope(source, wire, tenant, locks));
       let over = false;
       const working = work({
         tenantId: tenant,
         locked: scoped?.locked ?? [],
         entities: runner.manager,
-        query: <R extends object>({ name, text }: Sql, values: readonly unknown[]): Promise<R[]> =>
+        query: <R extends object>(statement: Sql, values: readonly unknown[]): Promise<R[]> =>
           // A branch of the work that outlives it (a Promise.all of which another branch failed) would write after the
           // ROLLBACK, by itself, or in somebody else's transaction on this connection.
           over
-            ? Promise.reject(new Error(`${name} comes after the end of its transaction`))
-            : wire.send<R>({ name, text, values: values as unknown[] }),
+            ? Promise.reject(new Error(`${statement.name} comes after the end of its transaction`))
+            : wire.send<R>(statementFor(source, statement, values)),
         afterCommit: (callback) => committed.push(callback),
       }).finally(() => (over = true));
       // Both, before anything else is sent: no statement of `work` may run outside the transaction.
@@ -120,17 +120,18 @@ async function attempt<T>({
  * statement before any read, so that a read sees whatever the lock's last holder committed.
  */
 const scope = (
+  source: DataSource,
   wire: Wire,
   tenant: TenantId,
   locks: readonly string[],
-): Promise<{ locked: boolean[] | null }[]> =>
-  wire.send({
-    name: 'uow.scope',
-    text: `SELECT set_config('app.tenant_id', $1, true),
-      (SELECT array_agg(pg_try_advisory_xact_lock(hashtextextended(k, 0)) ORDER BY o)
-         FROM unnest($2::text[]) WITH ORDINALITY AS l(k, o)) AS locked`,
-    values: [tenant, locks],
-  });
+): Promise<{ locked: boolean[] | null }[]> => wire.send(statementFor(source, SCOPE, [tenant, locks]));
+
+const SCOPE = sql(
+  'uow.scope',
+  `SELECT set_config('app.tenant_id', $1, true),
+    (SELECT array_agg(pg_try_advisory_xact_lock(hashtextextended(k, 0)) ORDER BY o)
+       FROM unnest($2::text[]) WITH ORDINALITY AS l(k, o)) AS locked`,
+);
 
 /** The one retry of the house. */
 async function transact<T>(work: Work<T>): Promise<T> {
@@ -195,11 +196,12 @@ export class BackgroundWork {
   }
 
   /** One statement, a transaction of its own: a third of the round trips of `run`. */
-  async query<T extends object>({ name, text }: Sql, values: readonly unknown[]): Promise<T[]> {
+  async query<T extends object>(statement: Sql, values: readonly unknown[]): Promise<T[]> {
+    const { name } = statement;
     const observed = metrics.transactionSeconds.startTimer({ name });
     for (let tries = 1; ; tries++)
       try {
-        const { rows } = await poolOf(this.source).query<T>({ name, text, values: values as unknown[] });
+        const { rows } = await poolOf(this.source).query<T>(statementFor(this.source, statement, values));
         observed();
         return rows;
       } catch (error) {
