@@ -29,7 +29,7 @@ export class Databases implements OnApplicationShutdown {
  * Every statement of the loops has its index. A plan that was cached while a queue was empty would read the whole table,
  * and go on doing so with a million rows in it.
  */
-const STEERED = { enable_seqscan: 'off', enable_bitmapscan: 'off' };
+export const BACKGROUND_SETTINGS = { enable_seqscan: 'off', enable_bitmapscan: 'off' };
 
 async function open(
   config: AppConfig,
@@ -44,7 +44,7 @@ async function open(
       settings,
       pooled: config.databasePooled,
     });
-  const background = urls.worker === null ? null : await pool(urls.worker, 'worker', STEERED);
+  const background = urls.worker === null ? null : await pool(urls.worker, 'worker', BACKGROUND_SETTINGS);
   try {
     const front = urls.app === null ? background : await pool(urls.app, 'app');
     if (front === null) throw new Error('no database address');

@@ -1,0 +1,68 @@
+import { LeaseStore } from '../../src/modules/outbox/persistence/lease-store.js';
+import { QueueStore } from '../../src/modules/outbox/persistence/queue-store.js';
+import { LowWater } from '../../src/modules/outbox/relay/low-water.js';
+import { Reading } from '../../src/modules/outbox/relay/reading.js';
+import type { Bed } from '../bed.js';
+import { alone, Samples, timed, type Part } from '../measure.js';
+import { fillOutbox } from './fill.js';
+
+const CLAIMS = 500;
+/** A lane's half of the slots, and events a slot so that a claim comes to about a hundred. */
+const SLOTS = [0, 2, 4, 6, 8, 10, 12, 14];
+const EACH = 13;
+
+/** Claims of about a hundred events, each acknowledged before the next, as the relay goes on. */
+async function claims(bed: Bed, rounds: number, each = EACH): Promise<Samples> {
+  const samples = new Samples();
+  const queue = new QueueStore(bed.work);
+  const reading = new Reading();
+  const { held } = await new LeaseStore(bed.work).renew('bench', 3_600_000, () => 16);
+  const lowWater = new LowWater(queue, 'bench');
+  let marked = performance.now();
+  for (let n = 0; n < rounds; n++) {
+    const { result, ms } = await timed(() => queue.claim(reading.ranges(SLOTS, each)));
+    samples.add(ms);
+    reading.advance(result);
+    await queue.acknowledge(
+      'bench',
+      held,
+      result.events.map((event) => ({ event, partition: 0, offset: BigInt(n) })),
+      [],
+    );
+    // As its loop does in a relay.
+    if (performance.now() - marked < 2_000) continue;
+    await lowWater.step(held);
+    marked = performance.now();
+  }
+  return samples;
+}
+
+/** Claiming 100 events: of 100k and of 1M, of one tenant and of fifty, and with vacuum held back by an open transaction. */
+export const claim: Part = async (bed, { quick, say }) => {
+  const measures: Record<string, ReturnType<typeof alone>> = {};
+  const note = (name: string, samples: Samples): void => {
+    measures[`${name} p50`] = alone(samples.p50, 'ms');
+    measures[`${name} p99`] = alone(samples.p99, 'ms');
+    say(`${name}: p50 ${samples.p50.toFixed(2)} ms, p99 ${samples.p99.toFixed(2)} ms`);
+  };
+  for (const [size, tenants] of [
+    [100_000, 1],
+    [100_000, 50],
+    ...(quick ? [] : [[1_000_000, 1] as const, [1_000_000, 50] as const]),
+  ] as const) {
+    const name = `${size / 1000}k pending, ${tenants === 1 ? 'one tenant' : `${tenants} tenants`}`;
+    say(`filling ${name}`);
+    await bed.clear();
+    await fillOutbox(bed, { keys: size, tenants });
+    await claims(bed, 20);
+    note(name, await claims(bed, CLAIMS));
+    const holder = await bed.session();
+    await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+    await holder.query('SELECT pg_current_xact_id(), count(*) FROM outbox_slots');
+    say('vacuum held back: half of it goes');
+    await claims(bed, Math.floor(size / 2 / (SLOTS.length * 250)), 250);
+    note(`${name}, vacuum held back`, await claims(bed, CLAIMS));
+    await holder.query('ROLLBACK');
+  }
+  return measures;
+};

@@ -1,0 +1,134 @@
+import { Projectors } from '../../src/modules/consumer/contract/projector.js';
+import { EventProcessor } from '../../src/modules/consumer/processing/event-processor.js';
+import { OccupancyProjector } from '../../src/modules/occupancy/consumers/occupancy-projector.js';
+import { appendChanges, onEventsCommitted } from '../../src/modules/outbox/contract/append-changes.js';
+import type { EventEnvelope } from '../../src/modules/outbox/contract/events.js';
+import { OutboxRelay } from '../../src/modules/outbox/relay/outbox-relay.js';
+import { makeContext } from '../../src/platform/context/op-context.js';
+import type { BatchHandler, RecordBatch } from '../../src/platform/event-log/event-log.js';
+import { newId, type TenantId } from '../../src/platform/kernel/ids.js';
+import type { Bed } from '../bed.js';
+import { alone, Samples, type Part } from '../measure.js';
+
+const quiet = { warn: () => undefined, error: (line: string) => process.stderr.write(`${line}\n`) };
+const tenantId = newId() as TenantId;
+const propertyId = newId();
+
+/** Hands batches on, and notes of each event when its effect was committed. */
+class Watched implements BatchHandler {
+  readonly appliedAt = new Map<string, number>();
+
+  constructor(private readonly events: EventProcessor) {}
+
+  assigned = (topic: string, partition: number): Promise<bigint | null> =>
+    this.events.assigned(topic, partition);
+  revoked = (topic: string, partition: number): Promise<void> => this.events.revoked(topic, partition);
+
+  async batch(batch: RecordBatch): Promise<bigint> {
+    const next = await this.events.batch(batch);
+    const now = performance.now();
+    for (const record of batch.records) {
+      if (record.offset >= next) continue;
+      const { aggregateId } = JSON.parse(record.value!.toString()) as EventEnvelope;
+      this.appliedAt.set(aggregateId, now);
+    }
+    return next;
+  }
+}
+
+async function book(bed: Bed, committedAt: Map<string, number>): Promise<void> {
+  const ctx = makeContext({ tenantId, subject: 'bench', permissions: ['*'], source: 'system' });
+  const aggregateId = newId();
+  await bed.uow.run(ctx, 'bench.book', (tx) =>
+    appendChanges(tx, ctx, [
+      {
+        aggregateType: 'reservation',
+        aggregateId,
+        version: 1,
+        type: 'reservation.created',
+        data: {
+          propertyId,
+          status: 'CONFIRMED',
+          arrival: '2027-03-01',
+          departure: '2027-03-03',
+          nightlyMinor: [10_000, 10_000],
+          previous: null,
+        },
+        changes: {},
+      },
+    ]),
+  );
+  committedAt.set(aggregateId, performance.now());
+}
+
+/** Times from commit to applied at `rate` commits a second for `seconds`. */
+async function at(bed: Bed, kind: 'kafka' | 'embedded', rate: number, seconds: number): Promise<Samples> {
+  await bed.clear();
+  const { log, topic } = await bed.log(kind, kind === 'kafka' ? 8 : 2);
+  const relay = new OutboxRelay(
+    bed.work,
+    log,
+    { topic, leaseMs: 10_000, sweepIntervalMs: 1_000, batchSize: 500, retryScheduleMs: [1_000] },
+    quiet,
+  );
+  const projectors = new Projectors();
+  new OccupancyProjector(projectors);
+  const group = newId();
+  const watched = new Watched(
+    new EventProcessor(
+      bed.work,
+      projectors,
+      { group, owner: 'bench', maxRetries: 3, retryBackoffMs: 50 },
+      quiet,
+    ),
+  );
+  const subscription = await log.subscribe(
+    { topic, group, maxBatchRecords: 500, maxBatchBytes: 4_194_304 },
+    watched,
+  );
+  relay.start();
+  const deaf = onEventsCommitted(() => relay.wake());
+  const committedAt = new Map<string, number>();
+  const flying = new Set<Promise<void>>();
+  // The first ones wake everything up, and don't count.
+  const warmUp = Math.ceil(rate);
+  const begun = performance.now();
+  for (let n = 0; n < warmUp + rate * seconds; n++) {
+    const due = begun + (n * 1000) / rate;
+    const wait = due - performance.now();
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    if (n === warmUp) {
+      await Promise.all(flying);
+      committedAt.clear();
+    }
+    const one = book(bed, committedAt).finally(() => flying.delete(one));
+    flying.add(one);
+  }
+  await Promise.all(flying);
+  const late = performance.now() + 30_000;
+  while ([...committedAt.keys()].some((key) => !watched.appliedAt.has(key))) {
+    if (performance.now() > late) throw new Error('some events were not applied within 30 s');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  deaf();
+  await subscription.stop();
+  await relay.stop();
+  const samples = new Samples();
+  for (const [key, committed] of committedAt)
+    samples.add(Math.max(0, watched.appliedAt.get(key)! - committed));
+  return samples;
+}
+
+/** From the commit to the committed effect, relay and consumer in one process, as APP_MODE=all runs them. */
+export const latency: Part = async (bed, { quick, say }) => {
+  const measures: Record<string, ReturnType<typeof alone>> = {};
+  for (const kind of ['kafka', 'embedded'] as const)
+    for (const rate of [20, 500]) {
+      const samples = await at(bed, kind, rate, quick ? 5 : 30);
+      const name = `${kind}, ${rate}/s`;
+      measures[`${name} p50`] = alone(samples.p50, 'ms');
+      measures[`${name} p99`] = alone(samples.p99, 'ms');
+      say(`${name}: p50 ${samples.p50.toFixed(1)} ms, p99 ${samples.p99.toFixed(1)} ms of ${samples.count}`);
+    }
+  return measures;
+};
