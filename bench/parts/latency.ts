@@ -89,7 +89,8 @@ async function at(bed: Bed, kind: 'kafka' | 'embedded', rate: number, seconds: n
   relay.start();
   const deaf = onEventsCommitted(() => relay.wake());
   const committedAt = new Map<string, number>();
-  const flying = new Set<Promise<void>>();
+  const flying = new Set<Promise<unknown>>();
+  const failures: Error[] = [];
   // The first ones wake everything up, and don't count.
   const warmUp = Math.ceil(rate);
   const begun = performance.now();
@@ -101,10 +102,13 @@ async function at(bed: Bed, kind: 'kafka' | 'embedded', rate: number, seconds: n
       await Promise.all(flying);
       committedAt.clear();
     }
-    const one = book(bed, committedAt).finally(() => flying.delete(one));
+    const one = book(bed, committedAt)
+      .catch((error: Error) => void failures.push(error))
+      .finally(() => flying.delete(one));
     flying.add(one);
   }
   await Promise.all(flying);
+  if (failures[0]) throw failures[0];
   const late = performance.now() + 30_000;
   while ([...committedAt.keys()].some((key) => !watched.appliedAt.has(key))) {
     if (performance.now() > late) throw new Error('some events were not applied within 30 s');
