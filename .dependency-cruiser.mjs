@@ -3,6 +3,7 @@
 //
 // Paths are relative to the root. `$1` in a `to` is the first group of `from.path`.
 const SPEC = '\\.spec\\.ts$';
+const EVENT_CONTRACTS = '^src/modules/[^/]+/contract/event(s|-types)\\.ts$';
 const npm = (...names) => `(^|/)node_modules/(${names.join('|')})(/|$)`;
 
 const COMPOSITION_ROOTS = '^src/(entrypoints/|[^/]+\\.ts$)';
@@ -72,10 +73,18 @@ export default {
     {
       name: 'domain-is-pure',
       comment:
-        'Rules of the business are pure functions: only the kernel, who asks (context) and their own domain; no Nest, TypeORM, pg or class-validator.',
+        'Rules of the business are pure functions: only the kernel, who asks (context), what events look like and their own domain; no Nest, TypeORM, pg or class-validator.',
       severity: 'error',
       from: { path: '^src/modules/([^/]+)/domain/', pathNot: SPEC },
-      to: { pathNot: ['^src/platform/(kernel|context)/', '^src/modules/$1/domain/'] },
+      to: { pathNot: ['^src/platform/(kernel|context)/', '^src/modules/$1/domain/', EVENT_CONTRACTS] },
+    },
+    {
+      name: 'event-contracts-are-pure',
+      comment:
+        'What events look like is a language that all speak, rules included: made of values and of other events only.',
+      severity: 'error',
+      from: { path: EVENT_CONTRACTS },
+      to: { pathNot: ['^src/platform/kernel/', EVENT_CONTRACTS] },
     },
     {
       name: 'http-used-by-own-module-only',

@@ -9,6 +9,7 @@ import { InventoryModule } from '../modules/inventory/inventory.module.js';
 import { LifecycleHttpModule } from '../modules/lifecycle/lifecycle.module.js';
 import { MaintenanceModule } from '../modules/maintenance/maintenance.module.js';
 import { OccupancyHttpModule, OccupancyWorkerModule } from '../modules/occupancy/occupancy.module.js';
+import { limitEvents } from '../modules/outbox/contract/event-size.js';
 import { OutboxNotifierModule, OutboxWorkerModule } from '../modules/outbox/outbox.module.js';
 import { PropertiesModule } from '../modules/properties/properties.module.js';
 import { RatePlansModule } from '../modules/rate-plans/rate-plans.module.js';
@@ -52,6 +53,7 @@ class Root {}
 
 /** The composition of a mode: nothing but lists of modules. */
 export function rootModule(config: AppConfig, urls: DatabaseUrls): DynamicModule {
+  limitEvents(config.maxMessageBytes);
   const parts = { api: API, worker: worker(config), all: [...API, ...worker(config)] }[config.mode];
   return {
     module: Root,
@@ -61,6 +63,7 @@ export function rootModule(config: AppConfig, urls: DatabaseUrls): DynamicModule
 
 /** The composition of the command line: handlers without HTTP, and the worker where a command needs it. */
 export function cliModule(config: AppConfig, urls: DatabaseUrls, withWorker: boolean): DynamicModule {
+  limitEvents(config.maxMessageBytes);
   const parts = [...CATALOGUE, ReservationsModule, IdentityModule, DemoModule, ImportsModule];
   return {
     module: Root,

@@ -12,6 +12,7 @@ import { BackgroundWork, UnitOfWork } from '../../src/platform/database/unit-of-
 import type { EventLog, ReadRecord, RecordBatch } from '../../src/platform/event-log/event-log.js';
 import { MemoryEventLog } from '../../src/platform/event-log/memory/memory-event-log.js';
 import { MemoryLogStore } from '../../src/platform/event-log/memory/memory-log-store.js';
+import { newId } from '../../src/platform/kernel/ids.js';
 import type { LoopLog } from '../../src/platform/worker/loop.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { createHouse, type TestHouse, withClient } from './fixtures.js';
@@ -44,10 +45,28 @@ export interface Stay {
   readonly nightlyMinor: readonly number[];
 }
 
-/** The data of a reservation's event. */
+const ANY_ID = newId();
+
+/** The data of a reservation's event, whole. */
 export function reservationData(after: Stay, previous: Stay | null = null): Record<string, unknown> {
   const departure = new Date(Date.parse(after.arrival) + after.nightlyMinor.length * 86_400_000);
-  return { ...after, departure: departure.toISOString().slice(0, 10), previous };
+  return {
+    ...after,
+    confirmationNumber: '22222222',
+    roomTypeId: ANY_ID,
+    ratePlanId: ANY_ID,
+    guestId: ANY_ID,
+    departure: departure.toISOString().slice(0, 10),
+    dayUse: after.nightlyMinor.length === 0,
+    adults: 2,
+    children: 0,
+    babies: 0,
+    currency: 'EUR',
+    roomNumber: null,
+    origin: 'system',
+    externalId: null,
+    previous,
+  };
 }
 
 /** Everything between a commit and its effect, on a real database; the log is in memory. */
@@ -149,7 +168,7 @@ export class ReliablePath {
     aggregateId: string,
     version: number,
     data: Record<string, unknown>,
-    type = 'reservation.changed',
+    type = 'reservation.modified',
   ): Promise<void> {
     const { ctx } = this;
     await this.uow.run(ctx, 'test.reserve', (tx) =>
@@ -174,8 +193,8 @@ export class ReliablePath {
             aggregateType: 'guest',
             aggregateId,
             version: row!.version - 1,
-            type: 'guest.updated',
-            data: {},
+            type: 'guest.changed',
+            data: { guestId: aggregateId, fields: ['lastName'] },
             changes: {},
           },
         ]);

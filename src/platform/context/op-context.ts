@@ -32,6 +32,9 @@ export function traceparentFrom(parent?: string): string {
   return `00-${trace}-${randomBytes(8).toString('hex')}-${match?.[2] ?? '01'}`;
 }
 
+/** The trace's id of a traceparent of ours: what all log lines of one request have in common. */
+export const traceIdOf = (traceparent: string): string => traceparent.slice(3, 35);
+
 /** A context for work that no request carries: the CLI, a sweep, an import. */
 export function makeContext(fields: {
   tenantId: TenantId;

@@ -9,8 +9,8 @@ import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import { ApiBearerAuth, ApiExtension } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
-import { makeContext, requirePermission, type OpContext } from '../context/op-context.js';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { makeContext, requirePermission, traceIdOf, type OpContext } from '../context/op-context.js';
 import { JwtStrategy } from './jwt-strategy.js';
 import type { Principal } from './token-verifier.js';
 
@@ -64,9 +64,14 @@ export class AccessGuard extends AuthGuard() {
     const request = context.switchToHttp().getRequest<FastifyRequest & { user: Principal }>();
     const ctx = contextOf(request, request.user);
     request.opContext = ctx;
-    // From here on every log line of this request says whose it is.
+    // From here on every log line of this request says whose it is and to which trace it belongs.
     const { allLogs } = request.raw as LoggedRequest;
-    allLogs?.at(-1)?.setBindings({ tenantId: ctx.tenantId, subject: ctx.actor.subject });
+    allLogs?.at(-1)?.setBindings({
+      tenantId: ctx.tenantId,
+      subject: ctx.actor.subject,
+      traceId: traceIdOf(ctx.traceparent),
+    });
+    context.switchToHttp().getResponse<FastifyReply>().header('traceparent', ctx.traceparent);
     requirePermission(ctx, access);
     return true;
   }

@@ -21,6 +21,7 @@ const BY_CODE: Readonly<Record<string, number>> = {
   VERSION_STALE: 412,
   METHOD_NOT_ALLOWED: 405,
   BODY_TOO_LARGE: 413,
+  EVENT_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
 };
 

@@ -13,6 +13,14 @@ export function isIsoDate(value: string): value is IsoDate {
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(value);
 }
 
+const TIME = /^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$/;
+
+/** Whether `value` is a time in UTC, to the microsecond at most, as events carry it. */
+export function isUtcTime(value: string): boolean {
+  const [date, time, ...rest] = value.split('T');
+  return rest.length === 0 && isIsoDate(date ?? '') && TIME.test(time ?? '');
+}
+
 /** @throws RangeError when there is no such day. */
 export function isoDate(value: string): IsoDate {
   if (!isIsoDate(value)) throw new RangeError(`not a date: ${JSON.stringify(value)}`);

@@ -4,6 +4,8 @@ import { Pause } from './pause.js';
 export interface LoopLog {
   warn(message: string): void;
   error(message: string): void;
+  /** Lines of single events. */
+  debug?(line: object): void;
 }
 
 /** How a loop behaves. All times in ms. */

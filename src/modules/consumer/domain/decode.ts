@@ -1,4 +1,4 @@
-import { isIsoDate } from '../../../platform/kernel/dates.js';
+import { isUtcTime } from '../../../platform/kernel/dates.js';
 import { isUuid } from '../../../platform/kernel/ids.js';
 import { contractFault, type KnownAggregate } from './event-types.js';
 import type { Identity, IncomingRecord } from './incoming.js';
@@ -23,6 +23,8 @@ export interface IncomingEvent extends Identity {
   readonly aggregateType: KnownAggregate;
   readonly correlationId: string;
   readonly data: Record<string, unknown>;
+  /** Of the record's headers, not of the envelope: the request's trace, a span of this consumer's own. */
+  readonly traceparent?: string;
 }
 
 /** A record that holds an event which may be applied. */
@@ -45,7 +47,6 @@ export interface BadRecord {
 
 export type DecodedRecord = GoodRecord | BadRecord;
 
-const TIME = /^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$/;
 const MAX_SEQ = 2 ** 31 - 1;
 
 /** Reads a record, whoever wrote it: any bytes at all give an answer, and never a throw. */
@@ -93,15 +94,10 @@ function envelopeFault(value: unknown): string | null {
   if (!isCount(version)) return 'version is no version';
   if (typeof type !== 'string' || typeof aggregateType !== 'string')
     return 'type or aggregateType is no text';
-  if (typeof occurredAt !== 'string' || !isTime(occurredAt)) return 'occurredAt is no time in UTC';
+  if (typeof occurredAt !== 'string' || !isUtcTime(occurredAt)) return 'occurredAt is no time in UTC';
   if (typeof data !== 'object' || data === null || Array.isArray(data)) return 'data is no object';
   return null;
 }
 
 const isCount = (value: unknown): boolean =>
   typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_SEQ;
-
-function isTime(text: string): boolean {
-  const [date, time, ...rest] = text.split('T');
-  return rest.length === 0 && isIsoDate(date ?? '') && TIME.test(time ?? '');
-}

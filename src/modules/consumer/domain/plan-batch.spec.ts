@@ -18,7 +18,7 @@ function delivered(aggregateId: string, keySeq: number, bad = false): DecodedRec
   if (bad)
     return { kind: 'bad', record, code: 'UNKNOWN_EVENT_TYPE', cause: '', retryCount: 0, identity: event };
   const rest = {
-    type: 'guest.updated',
+    type: 'guest.changed',
     version: 1,
     aggregateType: 'guest',
     correlationId: '',

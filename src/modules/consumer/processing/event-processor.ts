@@ -1,9 +1,12 @@
+import { traceIdOf, traceparentFrom } from '../../../platform/context/op-context.js';
 import type { BackgroundWork } from '../../../platform/database/unit-of-work.js';
 import type { BatchHandler, RecordBatch } from '../../../platform/event-log/event-log.js';
 import { metrics } from '../../../platform/observability/metrics.js';
 import type { LoopLog } from '../../../platform/worker/loop.js';
 import type { Projectors } from '../contract/projector.js';
-import { type DecodedRecord, decodeRecord, type GoodRecord } from '../domain/decode.js';
+import { type DecodedRecord, decodeRecord, type GoodRecord, type IncomingEvent } from '../domain/decode.js';
+import type { IncomingRecord } from '../domain/incoming.js';
+import type { BatchPlan } from '../domain/plan-batch.js';
 import { FencedError } from '../persistence/fenced-error.js';
 import { OffsetStore, type PartitionClaim } from '../persistence/offset-store.js';
 import { BatchApplier } from './batch-applier.js';
@@ -100,7 +103,9 @@ export class EventProcessor implements BatchHandler {
       this.log.error(
         `${nameOf(batch)} ends at ${batch.highWatermark}, before the offset ${claim.next} that was applied: the log was made anew; reading what it holds`,
       );
-    return batch.records.filter(({ offset }) => anew || offset >= claim.next).map(decodeRecord);
+    return batch.records
+      .filter(({ offset }) => anew || offset >= claim.next)
+      .map((record) => inTrace(decodeRecord(record)));
   }
 
   private async work(job: Job, run: readonly DecodedRecord[]): Promise<void> {
@@ -109,8 +114,7 @@ export class EventProcessor implements BatchHandler {
     const [only, ...others] = run;
     if (others.length === 0) return this.applyOne(claim, only!);
     try {
-      const plan = await this.applier.apply(claim, run);
-      if (plan.bury.length > 0) this.tellBuried();
+      this.tell(await this.applier.apply(claim, run));
       return;
     } catch (error) {
       if (kindOf(error) === 'infrastructure') throw error;
@@ -131,7 +135,7 @@ export class EventProcessor implements BatchHandler {
         backoffMs: this.options.retryBackoffMs,
         onRetry: () => metrics.retries.inc(),
       });
-      if (plan.bury.length > 0) this.tellBuried();
+      this.tell(plan);
     } catch (error) {
       if (!(error instanceof GaveUpError) || decoded.kind === 'bad') throw error;
       await this.bury(claim, decoded, error);
@@ -145,9 +149,14 @@ export class EventProcessor implements BatchHandler {
   ): Promise<void> {
     await this.applier.apply(claim, [buried(good, cause, retries)]);
     this.log.error(
-      `event ${good.event.eventId} (${good.event.type}) went to the dead letters after ${retries} retries: ${describeFailure(cause).cause}`,
+      `event ${good.event.eventId} (${good.event.type}, trace ${traceIdOf(good.event.traceparent ?? '')}) went to the dead letters after ${retries} retries: ${describeFailure(cause).cause}`,
     );
     this.tellBuried();
+  }
+
+  private tell({ apply, bury }: BatchPlan): void {
+    for (const { record, event } of apply) this.log.debug?.(appliedLine(record, event));
+    if (bury.length > 0) this.tellBuried();
   }
 
   private tellBuried(): void {
@@ -184,3 +193,23 @@ interface Job {
 
 const nameOf = ({ topic, partition }: { readonly topic: string; readonly partition: number }): string =>
   `${topic}/${partition}`;
+
+/** The event in its request's trace; in one of its own where the header is missing or broken. */
+const inTrace = (decoded: DecodedRecord): DecodedRecord =>
+  decoded.kind === 'bad'
+    ? decoded
+    : {
+        ...decoded,
+        event: { ...decoded.event, traceparent: traceparentFrom(decoded.record.headers['traceparent']) },
+      };
+
+const appliedLine = ({ partition, offset }: IncomingRecord, event: IncomingEvent): object => ({
+  msg: 'event applied',
+  traceId: traceIdOf(event.traceparent ?? ''),
+  correlationId: event.correlationId,
+  tenantId: event.tenantId,
+  eventId: event.eventId,
+  type: event.type,
+  partition,
+  offset: String(offset),
+});

@@ -11,8 +11,6 @@ export interface GuestDetails {
   readonly country?: string | null;
 }
 
-export const GUEST_FIELDS = ['firstName', 'lastName', 'email', 'phone', 'address', 'country'] as const;
-
 /** Audit tells that a field changed and not what it was: the log is for ever, a guest's data is not. */
 export const changedFields = (fields: readonly string[]): Changes =>
   Object.fromEntries(fields.map((field) => [field, 'changed']));

@@ -2,6 +2,8 @@ import type { OpContext } from '../../../platform/context/op-context.js';
 import { sql } from '../../../platform/database/sql.js';
 import type { Tx } from '../../../platform/database/unit-of-work.js';
 import { newId } from '../../../platform/kernel/ids.js';
+import { fitting } from './event-size.js';
+import { writtenVersion } from './event-types.js';
 import { priorityOf, slotOf, type AggregateType, type NewEvent } from './events.js';
 
 /** What changed on a resource, for the audit log: field → [before, after]; people's data as `'changed'` only. */
@@ -44,10 +46,10 @@ export const appendChangesCtes = (tenant: number, events: number, audit: number)
       FROM json_to_recordset($${audit}::json) AS a(audit_id uuid, actor text, source text, ip inet, action text,
         resource_type text, resource_id uuid, correlation_id uuid, changes json))`;
 
-/** The JSON parameter of `new_events`. */
-export const eventRows = (events: readonly NewEvent[]): string =>
-  JSON.stringify(
-    events.map((event, ord) => ({
+/** The JSON parameter of `new_events`. @throws DomainError EVENT_TOO_LARGE (413) */
+export const eventRows = (events: readonly NewEvent[]): string => {
+  const rows = events.map((event, ord) =>
+    fitting(event, {
       ord,
       slot: slotOf(event.aggregateId),
       priority: priorityOf(event.aggregateType),
@@ -63,8 +65,10 @@ export const eventRows = (events: readonly NewEvent[]): string =>
       traceparent: event.traceparent,
       actor: event.actor,
       received_at: event.receivedAt,
-    })),
+    }),
   );
+  return `[${rows.join(',')}]`;
+};
 
 /** The JSON parameter of `audited`. */
 export const auditRows = (rows: readonly AuditRow[]): string =>
@@ -96,14 +100,14 @@ export interface Change {
   readonly dedupeKey?: string;
 }
 
-/** The event of a change, stamped with its request. */
+/** The event of a change, stamped with its request. @throws RangeError a type that isn't in EVENT_TYPES */
 export const eventOf = (ctx: OpContext, change: Change): NewEvent => ({
   eventId: newId(),
   aggregateType: change.aggregateType,
   aggregateId: change.aggregateId,
   keySeq: change.version,
   type: change.type,
-  version: 1,
+  version: writtenVersion(change.type),
   data: change.data,
   correlationId: ctx.correlationId,
   traceparent: ctx.traceparent,
@@ -130,6 +134,7 @@ const APPEND = sql('outbox.append_changes', `WITH ${appendChangesCtes(1, 2, 3)} 
 /**
  * Appends the events and audit rows of changes in the transaction that makes them. Every mutation of every aggregate
  * ends with this call, in one way or the other; the relay is woken after the commit.
+ * @throws DomainError EVENT_TOO_LARGE (413)
  */
 export async function appendChanges(tx: Tx, ctx: OpContext, changes: readonly Change[]): Promise<void> {
   await tx.query(APPEND, [

@@ -1,3 +1,5 @@
+import type { JsonSchema } from '../../../platform/kernel/json-schema.js';
+
 /** Nouns that events are about; the first part of an event type. */
 export type AggregateType = 'tenant' | 'property' | 'room_type' | 'rate_plan' | 'guest' | 'reservation';
 
@@ -50,3 +52,15 @@ export const priorityOf = (type: AggregateType): (typeof PRIORITIES)[number] =>
 
 /** The slot of a key: the last four bits of its UUID, which are random. */
 export const slotOf = (aggregateId: string): number => parseInt(aggregateId.slice(-1), 16);
+
+/** A type of events: what it tells, and the schema of its data by version. The highest version is the one that is written. */
+export interface EventType {
+  readonly about: string;
+  readonly versions: Readonly<Record<number, JsonSchema>>;
+}
+
+/** Types of events by name, `<aggregate>.<past tense>`. */
+export type EventTypes = Readonly<Record<`${AggregateType}.${string}`, EventType>>;
+
+/** The `$id` of the schema of a record's value, which the record names in `ce_dataschema`. */
+export const schemaIdOf = (type: string, version: number): string => `urn:tartware:event:${type}:${version}`;

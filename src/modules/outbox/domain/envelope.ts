@@ -1,3 +1,5 @@
+import { schemaIdOf } from '../contract/events.js';
+
 /** An event as it is claimed from the outbox. */
 export interface OutboxEvent {
   readonly slot: number;
@@ -55,7 +57,11 @@ export const toLogRecord = (event: OutboxEvent, partition: number): EventRecord 
     ce_source: 'tartware',
     ce_specversion: '1.0',
     ce_time: event.occurredAt,
+    ce_subject: event.aggregateId,
+    ce_dataschema: schemaIdOf(event.type, event.version),
     ce_tenantid: event.tenantId,
+    ce_correlationid: event.correlationId,
+    ce_partitionkey: event.aggregateId,
     traceparent: event.traceparent,
     'content-type': 'application/json',
   },

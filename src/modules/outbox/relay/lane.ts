@@ -1,3 +1,4 @@
+import { traceIdOf } from '../../../platform/context/op-context.js';
 import type { LoopLog } from '../../../platform/worker/loop.js';
 import { metrics } from '../../../platform/observability/metrics.js';
 import { afterRefusal } from '../domain/refusal.js';
@@ -81,8 +82,10 @@ export class Lane {
       this.parts.leasesChanged();
     }
     const now = Date.now();
-    for (const { event } of sent) {
+    for (const one of sent) {
+      const { event } = one;
       if (!still.has(event.slot)) continue;
+      this.parts.log.debug?.(sentLine(one));
       metrics.published.inc();
       metrics.publishSeconds.observe(Math.max(0, now - Date.parse(event.occurredAt)) / 1000);
     }
@@ -90,8 +93,19 @@ export class Lane {
       if (!still.has(event.slot)) continue;
       if (refusal.status === 'DLQ') metrics.deadLetters.inc({ code: 'RECORD_REFUSED' });
       this.parts.log.error(
-        `the log refused event ${event.eventId} (try ${refusal.attempts}, now ${refusal.status}): ${cause}`,
+        `the log refused event ${event.eventId} (trace ${traceIdOf(event.traceparent)}, try ${refusal.attempts}, now ${refusal.status}): ${cause}`,
       );
     }
   }
 }
+
+const sentLine = ({ event, partition, offset }: SentEvent): object => ({
+  msg: 'event published',
+  traceId: traceIdOf(event.traceparent),
+  correlationId: event.correlationId,
+  tenantId: event.tenantId,
+  eventId: event.eventId,
+  type: event.type,
+  partition,
+  offset: String(offset),
+});

@@ -19,7 +19,7 @@ const event = (
   occurredAt: '2027-03-01T10:00:00.000001Z',
   eventId: `${key}-${keySeq}`,
   aggregateType: 'guest',
-  type: 'guest.updated',
+  type: 'guest.changed',
   version: 1,
   data: '{}',
   correlationId: 'correlation',

@@ -174,11 +174,16 @@ async function inOneTransaction(
   });
 }
 
-/** The database refuses what one member brings: a constraint (class 23), or a value that no door should have let in (22). */
-const isOneMembersFault = (error: unknown): boolean => /^2[23]/.test(sqlState(error) ?? '');
+const isTooLarge = (error: unknown): error is DomainError =>
+  error instanceof DomainError && error.code === 'EVENT_TOO_LARGE';
+
+/** The database refuses what one member brings: a constraint (class 23), or a value that no door should have let in (22); or its event is too large. */
+const isOneMembersFault = (error: unknown): boolean =>
+  isTooLarge(error) || /^2[23]/.test(sqlState(error) ?? '');
 
 /** A refusal where the constraint has a meaning; else a fault of ours, which is that member's alone as well. */
 function refusalOf(error: unknown): DomainError {
+  if (isTooLarge(error)) return error;
   if (!isOneMembersFault(error)) throw error;
   const refusal = REFUSALS[violatedConstraint(error) ?? ''];
   return refusal
@@ -190,7 +195,7 @@ function refusalOf(error: unknown): DomainError {
 
 /**
  * Executes a list of commands of one tenant in one transaction, in its order, each with its own outcome.
- * A reservation and an Idempotency-Key stand at most once in a list. When the database refuses the list for one
+ * A reservation and an Idempotency-Key stand at most once in a list. When the list is refused for one
  * member's sake, each member runs alone, and only that one is refused.
  */
 export async function executeList(

@@ -1,3 +1,4 @@
+import type { ReservationEvent } from '../contract/events.js';
 import type { Decision } from './decide.js';
 import type { Reservation } from './reservation.js';
 
@@ -44,5 +45,5 @@ export function eventData({ before, after }: Decision): Record<string, unknown> 
       arrival: before.arrival,
       nightlyMinor: before.nightlyMinor,
     },
-  };
+  } satisfies ReservationEvent;
 }

@@ -6,9 +6,10 @@ import { answer } from '../../../../platform/http/answer.js';
 import { patchOf } from '../../../../platform/http/patch.js';
 import { requireVersion } from '../../../../platform/http/request.js';
 import { appendChanges } from '../../../outbox/contract/append-changes.js';
+import { GUEST_FIELDS } from '../../contract/events.js';
 import { lockGuest } from '../../persistence/guest-rows.js';
 import { GuestEntity } from '../../persistence/guest.entity.js';
-import { changedFields, GUEST_FIELDS, type GuestDetails } from '../guest-fields.js';
+import { changedFields, type GuestDetails } from '../guest-fields.js';
 
 export type ChangeGuestInput = GuestDetails & {
   readonly guestId: string;

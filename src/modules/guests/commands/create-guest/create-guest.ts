@@ -5,9 +5,10 @@ import { UnitOfWork } from '../../../../platform/database/unit-of-work.js';
 import { answer } from '../../../../platform/http/answer.js';
 import { newId } from '../../../../platform/kernel/ids.js';
 import { appendChanges } from '../../../outbox/contract/append-changes.js';
+import { GUEST_FIELDS } from '../../contract/events.js';
 import { refuseUnknownTenant } from '../../persistence/guest-rows.js';
 import { GuestEntity } from '../../persistence/guest.entity.js';
-import { changedFields, GUEST_FIELDS, type GuestDetails } from '../guest-fields.js';
+import { changedFields, type GuestDetails } from '../guest-fields.js';
 
 export type CreateGuestInput = GuestDetails & { readonly lastName: string };
 
