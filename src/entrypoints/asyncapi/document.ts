@@ -93,6 +93,51 @@ const DEAD_LETTER = {
 const ref = (to: string): object => ({ $ref: to });
 const message = (name: string): object => ref(`#/components/messages/${name}`);
 
+const messages = (all: readonly Contract[]): object => ({
+  ...Object.fromEntries(
+    all.map(({ name, about }) => [
+      name,
+      {
+        name,
+        summary: about,
+        traits: [ref('#/components/messageTraits/cloudEvent')],
+        payload: ref(`./schemas/${name}.json`),
+      },
+    ]),
+  ),
+  'dead-letter': {
+    name: 'dead-letter',
+    summary: 'An event that was given up, or waits behind one.',
+    headers: ref('#/components/schemas/deadLetterHeaders'),
+    payload: ref('#/components/schemas/deadLetter'),
+  },
+});
+
+const TRAITS = {
+  cloudEvent: {
+    headers: ref('#/components/schemas/headers'),
+    correlationId: {
+      description: 'The request that caused the event.',
+      location: '$message.header#/ce_correlationid',
+    },
+    bindings: { kafka: { key: ID, bindingVersion: '0.5.0' } },
+  },
+};
+
+const SCHEMAS = {
+  headers: { type: 'object', required: Object.keys(HEADERS), properties: HEADERS },
+  deadLetterHeaders: {
+    type: 'object',
+    required: [...LETTER_HEADERS, 'ce_type'],
+    properties: {
+      ...Object.fromEntries(LETTER_HEADERS.map((name) => [name, HEADERS[name]])),
+      ce_type: { ...TEXT, enum: ['dead-letter'] },
+      traceparent: HEADERS['traceparent'],
+    },
+  },
+  deadLetter: DEAD_LETTER,
+};
+
 function channel(address: string, description: string, messages: readonly string[]): object {
   return {
     address,
@@ -136,49 +181,6 @@ export function asyncApiDocument(): object {
       publishEvents: sending(events, 'The relay brings committed events into the log.'),
       publishDeadLetters: sending(letters, 'The consumer tells of what it gave up.'),
     },
-    components: {
-      messages: {
-        ...Object.fromEntries(
-          all.map(({ name, about }) => [
-            name,
-            {
-              name,
-              summary: about,
-              traits: [ref('#/components/messageTraits/cloudEvent')],
-              payload: ref(`./schemas/${name}.json`),
-            },
-          ]),
-        ),
-        'dead-letter': {
-          name: 'dead-letter',
-          summary: 'An event that was given up, or waits behind one.',
-          headers: ref('#/components/schemas/deadLetterHeaders'),
-          payload: ref('#/components/schemas/deadLetter'),
-        },
-      },
-      messageTraits: {
-        cloudEvent: {
-          headers: ref('#/components/schemas/headers'),
-          correlationId: {
-            description: 'The request that caused the event.',
-            location: '$message.header#/ce_correlationid',
-          },
-          bindings: { kafka: { key: ID, bindingVersion: '0.5.0' } },
-        },
-      },
-      schemas: {
-        headers: { type: 'object', required: Object.keys(HEADERS), properties: HEADERS },
-        deadLetterHeaders: {
-          type: 'object',
-          required: [...LETTER_HEADERS, 'ce_type'],
-          properties: {
-            ...Object.fromEntries(LETTER_HEADERS.map((name) => [name, HEADERS[name]])),
-            ce_type: { ...TEXT, enum: ['dead-letter'] },
-            traceparent: HEADERS['traceparent'],
-          },
-        },
-        deadLetter: DEAD_LETTER,
-      },
-    },
+    components: { messages: messages(all), messageTraits: TRAITS, schemas: SCHEMAS },
   };
 }

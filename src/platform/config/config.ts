@@ -30,6 +30,9 @@ export interface AppConfig {
   readonly dlqTopic: string;
   readonly topicPartitions: number;
   readonly topicRetentionMs: number;
+  readonly dlqRetentionMs: number;
+  readonly topicReplicas: number;
+  readonly topicMinInsync: number;
   readonly maxMessageBytes: number;
   readonly consumerGroup: string;
   readonly maxRetries: number;
@@ -107,6 +110,21 @@ export const KEYS: readonly Key[] = [
     name: 'RESERVATION_TOPIC_RETENTION_MS',
     fallback: '604800000',
     about: 'time records are kept in the log, ms',
+  },
+  {
+    name: 'RESERVATION_DLQ_RETENTION_MS',
+    fallback: '2419200000',
+    about: 'time dead letters are kept in their topic, ms; four weeks, longer than the events',
+  },
+  {
+    name: 'RESERVATION_TOPIC_REPLICATION',
+    fallback: '3',
+    about: 'copies of each record, 1 to 9; fewer where there are fewer brokers',
+  },
+  {
+    name: 'RESERVATION_TOPIC_MIN_INSYNC',
+    fallback: '2',
+    about: 'copies that must have a record before it is acknowledged, 1 to 8; always fewer than there are',
   },
   { name: 'KAFKA_MAX_MESSAGE_BYTES', fallback: '1000000', about: 'largest record that a topic takes, bytes' },
   { name: 'KAFKA_CONSUMER_GROUP', fallback: 'tartware-projections', about: 'consumer group' },
@@ -264,6 +282,9 @@ const reliablePath = (read: Reader) => ({
   dlqTopic: read.topic('RESERVATION_DLQ_TOPIC'),
   topicPartitions: read.int('RESERVATION_TOPIC_PARTITIONS', 1, 64),
   topicRetentionMs: read.int('RESERVATION_TOPIC_RETENTION_MS', 60_000, 10 ** 12),
+  dlqRetentionMs: read.int('RESERVATION_DLQ_RETENTION_MS', 60_000, 10 ** 12),
+  topicReplicas: read.int('RESERVATION_TOPIC_REPLICATION', 1, 9),
+  topicMinInsync: read.int('RESERVATION_TOPIC_MIN_INSYNC', 1, 8),
   maxMessageBytes: read.int('KAFKA_MAX_MESSAGE_BYTES', 10_000, 100_000_000),
   consumerGroup: read.text('KAFKA_CONSUMER_GROUP'),
   maxRetries: read.int('KAFKA_MAX_RETRIES', 0, 20),

@@ -77,6 +77,10 @@ export interface TopicSpec {
   /** Time that records are kept, ms. */
   readonly retentionMs: number;
   readonly maxMessageBytes: number;
+  /** Copies of each record; fewer where there are fewer brokers. 3 unless told. Kafka's alone, as the next. */
+  readonly replicas?: number;
+  /** Copies that must have a record before it is acknowledged; always fewer than there are, so that one may fail. 2 unless told. */
+  readonly minInsync?: number;
 }
 
 export interface SubscribeOptions {

@@ -89,19 +89,17 @@ describe('a compiled schema', () => {
           else refused++;
         }
       }),
-      { numRuns: 800 },
+      { numRuns: 200 },
     );
     // Else the two would agree about nothing.
-    expect(Math.min(taken, refused)).toBeGreaterThan(50);
+    expect(Math.min(taken, refused)).toBeGreaterThan(20);
   });
 
   it('names the place and never the value', () => {
     const check = compileSchema(
       object<{ stays: unknown[] }>({ stays: list(object<{ at: string }>({ at: DATE }), 9) }),
     );
-    expect(check({ stays: [{ at: '2027-01-01' }, { at: 'Ada Lovelace' }] })).toBe(
-      '.stays.1.at is no date',
-    );
+    expect(check({ stays: [{ at: '2027-01-01' }, { at: 'Ada Lovelace' }] })).toBe('.stays.1.at is no date');
     expect(check({ stays: [{}] })).toBe('.stays.0.at is missing');
     expect(check([])).toBe(' is no object');
   });

@@ -55,7 +55,7 @@ const KEYWORDS: { readonly [K in keyof JsonSchema]-?: (said: never, schema: Json
   description: () => null,
   required: () => null,
   type: (said: JsonSchema['type']) => {
-    const types = [said].flat() as JsonType[];
+    const types = typeof said === 'string' ? [said] : said;
     const checks = types.map((type) => IS[type]);
     const fault = ` is no ${types.join(' and no ')}`;
     return (value) => (checks.some((is) => is(value)) ? null : fault);

@@ -1,6 +1,14 @@
 import kafkajs, { type Admin } from 'kafkajs';
 import { LogUnavailableError, type TopicSpec } from '../event-log.js';
 import { UnknownTopicError } from '../unknown-topic-error.js';
+import {
+  planChanges,
+  replicasOf,
+  settingsOf,
+  type ChangePlan,
+  type FoundTopic,
+  type TopicReport,
+} from './topic-plan.js';
 import { createKafka, type KafkaSettings, RETRY } from './kafka-client.js';
 import { protocolTypeOf, toLogError } from './kafka-errors.js';
 
@@ -17,10 +25,7 @@ export interface OffsetRange {
 }
 
 // Node finds only the first few names of kafkajs's CommonJS exports; the others are to be had from the default import.
-const { ConfigResourceTypes } = kafkajs;
-
-/** Three copies wherever there are three brokers, and no acknowledgement from one alone. */
-const REPLICAS = 3;
+const { ConfigResourceTypes, ConfigSource } = kafkajs;
 
 /** Topics as the brokers know them. A connection a question: they are few, and none has to survive a broker's restart. */
 export class KafkaTopics {
@@ -34,13 +39,8 @@ export class KafkaTopics {
     await this.ask('(provision)', async (admin) => {
       const { brokers } = await admin.describeCluster();
       const existing = new Set(await admin.listTopics());
-      const replicas = Math.min(REPLICAS, brokers.length);
       const missing = topics.filter((topic) => !existing.has(topic.name));
-      if (missing.length > 0)
-        await admin.createTopics({
-          topics: missing.map((topic) => creation(topic, replicas)),
-          waitForLeaders: true,
-        });
+      if (missing.length > 0) await create(admin, missing, brokers.length);
       for (const { name, partitions } of topics.filter((topic) => existing.has(topic.name))) {
         const found = (await this.describe(admin, name)).length;
         if (found !== partitions) {
@@ -49,6 +49,40 @@ export class KafkaTopics {
           );
         }
       }
+    });
+  }
+
+  /**
+   * Brings topics to what is wanted as far as that is safe, and tells what it found and did. Missing ones are created; settings
+   * change where no record is lost and none that was taken before is refused. Partitions never become fewer, and more only
+   * with `growPartitions`.
+   * @param how `dryRun`: looks and tells, changes nothing
+   * @throws LogUnavailableError
+   */
+  async reconcile(
+    topics: readonly TopicSpec[],
+    how: { readonly dryRun: boolean; readonly growPartitions: boolean },
+  ): Promise<TopicReport[]> {
+    return this.ask('(reconcile)', async (admin) => {
+      const { brokers } = await admin.describeCluster();
+      const existing = new Set(await admin.listTopics());
+      const reports: TopicReport[] = [];
+      for (const topic of topics) {
+        if (existing.has(topic.name)) {
+          const plan = planChanges(topic, await found(admin, topic.name), brokers.length, how);
+          if (!how.dryRun) await apply(admin, topic.name, plan);
+          reports.push({ name: topic.name, created: false, changed: plan.changes, drift: plan.drift });
+        } else {
+          if (!how.dryRun) await create(admin, [topic], brokers.length);
+          reports.push({
+            name: topic.name,
+            created: true,
+            changed: [],
+            drift: [],
+          });
+        }
+      }
+      return reports;
     });
   }
 
@@ -115,16 +149,51 @@ export class KafkaTopics {
   }
 }
 
-function creation({ name, partitions, retentionMs, maxMessageBytes }: TopicSpec, replicas: number) {
+const create = (admin: Admin, topics: readonly TopicSpec[], brokers: number): Promise<boolean> =>
+  admin.createTopics({
+    topics: topics.map((topic) => ({
+      topic: topic.name,
+      numPartitions: topic.partitions,
+      replicationFactor: replicasOf(topic, brokers),
+      configEntries: Object.entries(settingsOf(topic, brokers)).map(([name, value]) => ({ name, value })),
+    })),
+    waitForLeaders: true,
+  });
+
+/** A topic as the brokers have it. */
+async function found(admin: Admin, name: string): Promise<FoundTopic> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: [name] });
+  const partitions = topics[0]?.partitions ?? [];
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [{ type: ConfigResourceTypes.TOPIC, name }],
+  });
+  const entries = resources[0]?.configEntries ?? [];
   return {
-    topic: name,
-    numPartitions: partitions,
-    replicationFactor: replicas,
-    configEntries: [
-      { name: 'cleanup.policy', value: 'delete' },
-      { name: 'retention.ms', value: String(retentionMs) },
-      { name: 'max.message.bytes', value: String(maxMessageBytes) },
-      { name: 'min.insync.replicas', value: String(Math.max(1, replicas - 1)) },
-    ],
+    partitions: partitions.length,
+    replicas: Math.min(...partitions.map(({ replicas }) => replicas.length)),
+    settings: new Map(entries.map(({ configName, configValue }) => [configName, configValue])),
+    own: new Set(
+      entries
+        .filter(({ configSource }) => configSource === ConfigSource.TOPIC_CONFIG)
+        .map(({ configName }) => configName),
+    ),
   };
+}
+
+async function apply(admin: Admin, name: string, { settings, partitions }: ChangePlan): Promise<void> {
+  // Kafka's old request, the one that kafkajs knows, unsets whatever it does not name: the plan holds them all.
+  if (settings !== null)
+    await admin.alterConfigs({
+      validateOnly: false,
+      resources: [
+        {
+          type: ConfigResourceTypes.TOPIC,
+          name,
+          configEntries: [...settings].map(([setting, value]) => ({ name: setting, value })),
+        },
+      ],
+    });
+  if (partitions !== null)
+    await admin.createPartitions({ topicPartitions: [{ topic: name, count: partitions }] });
 }
