@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
+import { note } from '../platform/cli/output.js';
 import { ConfigError, type AppConfig } from '../platform/config/config.js';
 import { poolOf } from '../platform/database/data-source.js';
 import type { EventLog, TopicSpec } from '../platform/event-log/event-log.js';
@@ -49,6 +50,7 @@ export function kafkaTopics(config: AppConfig): KafkaTopics {
   return new KafkaTopics({
     brokers: config.kafkaBrokers,
     clientId: 'tartware-topics',
-    sink: new Logger('EventLog'),
+    // A command's standard output is its result.
+    sink: { warn: note, error: note },
   });
 }
