@@ -35,7 +35,7 @@ const records = async (): Promise<Record[]> =>
       url,
       `SELECT key, value, headers FROM event_log_records WHERE topic = 'reservations.events'`,
     )
-  ).map(({ key, value, headers }) => ({ key, value: JSON.parse(value.toString()) as Json, headers }));
+  ).map(({ key, value, headers }) => ({ key, value: JSON.parse(value.toString()), headers }));
 
 /** The log once every event that was committed is in it. */
 const wholeLog = (): Promise<Record[]> =>
@@ -130,7 +130,7 @@ describe('the events of every command that there is', () => {
   });
 
   it('hold to the committed schemas, with nothing beside what these name, and so do their headers', async () => {
-    const headers = document('tartware.json').components.schemas.headers as Json;
+    const headers = document('tartware.json').components.schemas.headers;
     const faults = log.flatMap(({ value, headers: given }) => {
       const name = `${value.type}.v${value.version}`;
       const schema = (): Json => document(`schemas/${name}.json`);
@@ -201,7 +201,7 @@ describe('one trace', () => {
       service.stdout
         .split('\n')
         .filter((line) => line.includes(TRACE))
-        .map((line) => JSON.parse(line) as Json);
+        .map((line) => JSON.parse(line));
     const told = await until('three lines', async () => lines().length >= 3 && lines());
     expect(told.map(({ msg }) => msg).sort()).toEqual(['event applied', 'event published', 'request']);
     for (const line of told) expect(line).toMatchObject({ level: 'debug', traceId: TRACE, correlationId });
