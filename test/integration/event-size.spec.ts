@@ -136,6 +136,7 @@ describe('an event that is just small enough', () => {
   const record = toLogRecord(
     {
       slot: 15,
+      priority: 0,
       queueId: '9'.repeat(19),
       tenantId: newId(),
       aggregateId: newId(),

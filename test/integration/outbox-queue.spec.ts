@@ -68,7 +68,7 @@ describe('the outbox queue', () => {
         aggregateType: given.type ?? 'reservation',
         aggregateId: key,
         version,
-        type: `${given.type ?? 'reservation'}.changed`,
+        type: given.type ? `${given.type}.changed` : 'reservation.modified',
         data: {},
         changes: {},
         ...(given.dedupeKey !== undefined && { dedupeKey: given.dedupeKey }),
