@@ -111,21 +111,9 @@ export const KEYS: readonly Key[] = [
     fallback: '604800000',
     about: 'time records are kept in the log, ms',
   },
-  {
-    name: 'RESERVATION_DLQ_RETENTION_MS',
-    fallback: '2419200000',
-    about: 'time dead letters are kept in their topic, ms; four weeks, longer than the events',
-  },
-  {
-    name: 'RESERVATION_TOPIC_REPLICATION',
-    fallback: '3',
-    about: 'copies of each record, 1 to 9; fewer where there are fewer brokers',
-  },
-  {
-    name: 'RESERVATION_TOPIC_MIN_INSYNC',
-    fallback: '2',
-    about: 'copies that must have a record before it is acknowledged, 1 to 8; always fewer than there are',
-  },
+  { name: 'RESERVATION_DLQ_RETENTION_MS', fallback: '2419200000', about: 'time dead letters are kept, ms' },
+  { name: 'RESERVATION_TOPIC_REPLICATION', fallback: '3', about: 'copies, 1 to 9; no more than brokers' },
+  { name: 'RESERVATION_TOPIC_MIN_INSYNC', fallback: '2', about: 'copies that acknowledge, 1 to 8' },
   { name: 'KAFKA_MAX_MESSAGE_BYTES', fallback: '1000000', about: 'largest record that a topic takes, bytes' },
   { name: 'KAFKA_CONSUMER_GROUP', fallback: 'tartware-projections', about: 'consumer group' },
   {
