@@ -9,7 +9,7 @@ import {
   type FoundTopic,
   type TopicReport,
 } from './topic-plan.js';
-import { createKafka, type KafkaSettings, RETRY } from './kafka-client.js';
+import { createKafka, type KafkaSettings, REQUEST_TIMEOUT_MS, RETRY } from './kafka-client.js';
 import { protocolTypeOf, toLogError } from './kafka-errors.js';
 
 /** What a topic takes. */
@@ -149,16 +149,37 @@ export class KafkaTopics {
   }
 }
 
-const create = (admin: Admin, topics: readonly TopicSpec[], brokers: number): Promise<boolean> =>
-  admin.createTopics({
+async function create(admin: Admin, topics: readonly TopicSpec[], brokers: number): Promise<void> {
+  await admin.createTopics({
     topics: topics.map((topic) => ({
       topic: topic.name,
       numPartitions: topic.partitions,
       replicationFactor: replicasOf(topic, brokers),
       configEntries: Object.entries(settingsOf(topic, brokers)).map(([name, value]) => ({ name, value })),
     })),
-    waitForLeaders: true,
+    waitForLeaders: false,
   });
+  await haveLeaders(
+    admin,
+    topics.map(({ name }) => name),
+  );
+}
+
+/** What a broker says of a topic of which it has not heard yet. */
+const NOT_YET = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE']);
+
+/** Waits until the brokers know topics that were just made: kafkajs's own wait takes the first of these answers for an error. */
+async function haveLeaders(admin: Admin, topics: string[]): Promise<void> {
+  for (const deadline = performance.now() + REQUEST_TIMEOUT_MS; ;) {
+    try {
+      await admin.fetchTopicMetadata({ topics });
+      return;
+    } catch (error) {
+      if (!NOT_YET.has(protocolTypeOf(error) ?? '') || performance.now() > deadline) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
 
 /** A topic as the brokers have it. */
 async function found(admin: Admin, name: string): Promise<FoundTopic> {
