@@ -1,11 +1,5 @@
 import { sql } from '../../platform/database/sql.js';
 
-/** Makes the partitions of this month and the next ones; answers how many were missing. */
-export const ENSURE_PARTITIONS = sql(
-  'maintenance.ensure_partitions',
-  `SELECT app.ensure_partitions($1) AS made`,
-);
-
 /** Forgets the answers of old idempotency keys, at most $2 at once; the index of their age finds them block by block. */
 export const PRUNE_KEYS = sql(
   'maintenance.prune_idempotency_keys',

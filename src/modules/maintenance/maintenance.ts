@@ -6,15 +6,18 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { Cron } from '@nestjs/schedule';
+import type { AppConfig } from '../../platform/config/config.js';
+import { APP_CONFIG } from '../../platform/config/config.token.js';
+import { makeContext } from '../../platform/context/op-context.js';
 import { BackgroundWork } from '../../platform/database/unit-of-work.js';
 import { EventLog } from '../../platform/event-log/event-log.js';
 import { PostgresEventLog } from '../../platform/event-log/postgres/postgres-event-log.js';
+import { PLATFORM_TENANT_ID } from '../../platform/kernel/ids.js';
 import { LoopRegistry } from '../../platform/worker/loop-registry.js';
 import { WorkerLoop } from '../../platform/worker/loop.js';
-import { ENSURE_PARTITIONS, PRUNE_KEYS } from './maintenance-statements.js';
+import { PRUNE_KEYS } from './maintenance-statements.js';
+import { PartitionRotation } from './rotation/partition-rotation.js';
 
-/** Months that partitions are made ahead. */
-const MONTHS_AHEAD = 2;
 /** Days that the answer of an idempotency key is kept. */
 const KEY_DAYS = 7;
 const KEY_BATCH = 1_000;
@@ -29,18 +32,22 @@ export class Maintenance implements OnApplicationBootstrap, BeforeApplicationShu
   readonly partitions: WorkerLoop;
   readonly idempotencyKeys: WorkerLoop;
   readonly eventLog: WorkerLoop;
+  private readonly rotation: PartitionRotation;
 
   constructor(
     @Inject(BackgroundWork) private readonly work: BackgroundWork,
     @Inject(EventLog) private readonly log: EventLog,
     @Inject(LoopRegistry) private readonly loops: LoopRegistry,
+    @Inject(APP_CONFIG) config: AppConfig,
   ) {
-    this.partitions = this.task('maintenance.partitions', () => this.ensurePartitions());
+    this.rotation = new PartitionRotation(work, config);
+    // Each try makes others queue for half a second at worst: after a failure it is in no hurry.
+    this.partitions = this.task('maintenance.partitions', () => this.rotatePartitions(), 3_600_000);
     this.idempotencyKeys = this.task('maintenance.idempotency-keys', () => this.pruneKeys());
     this.eventLog = this.task('maintenance.event-log', () => this.pruneLog());
   }
 
-  /** Everything is done once at the start: a worker that is never up at three in the morning does it too. */
+  /** Everything is done once at the start: a worker that never lives for an hour does it too. */
   onApplicationBootstrap(): void {
     for (const loop of this.all()) loop.start();
   }
@@ -49,13 +56,9 @@ export class Maintenance implements OnApplicationBootstrap, BeforeApplicationShu
     await Promise.all(this.all().map((loop) => loop.stop()));
   }
 
-  @Cron('0 0 3 * * *', { name: 'maintenance.daily', timeZone: 'UTC' })
-  daily(): void {
-    this.partitions.wake();
-  }
-
   @Cron('0 7 * * * *', { name: 'maintenance.hourly', timeZone: 'UTC' })
   hourly(): void {
+    this.partitions.wake();
     this.idempotencyKeys.wake();
     this.eventLog.wake();
   }
@@ -64,12 +67,25 @@ export class Maintenance implements OnApplicationBootstrap, BeforeApplicationShu
     return [this.partitions, this.idempotencyKeys, this.eventLog];
   }
 
-  private task(name: string, work: () => Promise<boolean>): WorkerLoop {
-    return this.loops.add(new WorkerLoop({ name, intervalMs: null }, work, this.logger));
+  private task(name: string, work: () => Promise<boolean>, maxBackoffMs?: number): WorkerLoop {
+    const options = { name, intervalMs: null, ...(maxBackoffMs === undefined ? {} : { maxBackoffMs }) };
+    return this.loops.add(new WorkerLoop(options, work, this.logger));
   }
 
-  private async ensurePartitions(): Promise<boolean> {
-    await this.work.run('maintenance.ensure_partitions', (tx) => tx.query(ENSURE_PARTITIONS, [MONTHS_AHEAD]));
+  /** What is held stays until the next day; what was only busy is tried again after a back-off. */
+  private async rotatePartitions(): Promise<boolean> {
+    const by = makeContext({
+      tenantId: PLATFORM_TENANT_ID,
+      subject: 'system:partitions',
+      permissions: [],
+      source: 'system',
+    });
+    const moved = (): void => this.partitions.moved();
+    const outcomes = await this.rotation.run(await this.rotation.plan(), by, 'retention', moved);
+    await this.rotation.observe();
+    for (const { outcome, why } of outcomes) if (outcome === 'held') this.logger.warn(why);
+    const busy = outcomes.filter(({ outcome }) => outcome === 'busy');
+    if (busy.length > 0) throw new Error(`${busy.length} partitions wait: ${busy[0]!.why}`);
     return false;
   }
 

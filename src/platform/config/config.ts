@@ -45,6 +45,9 @@ export interface AppConfig {
   readonly outboxBatchSize: number;
   readonly outboxRetryScheduleMs: readonly number[];
   readonly holdSweepIntervalMs: number;
+  /** Months that a monthly partition is kept after its own, by table. */
+  readonly retentionMonths: Readonly<Record<string, number>>;
+  readonly detachedPartitionDays: number;
   readonly jwksFile: string;
   readonly signingKeyFile: string;
   readonly logLevel: string;
@@ -85,7 +88,8 @@ export const KEYS: readonly Key[] = [
   {
     name: 'DATABASE_OWNER_URL',
     fallback: '',
-    about: 'the owner of the schema; used by `tartware migrate` only',
+    about:
+      'the owner of the schema; used by `tartware migrate`, `partitions export` and `partitions backfill` only',
   },
   { name: 'DATABASE_POOL_SIZE', fallback: '10', about: 'connections a pool, 2 to 100' },
   {
@@ -157,6 +161,31 @@ export const KEYS: readonly Key[] = [
     name: 'HOLD_SWEEP_INTERVAL_MS',
     fallback: '1000',
     about: 'how often expired holds give their nights back, ms',
+  },
+  {
+    name: 'OUTBOX_EVENTS_RETENTION_MONTHS',
+    fallback: '13',
+    about: 'whole months after its own that a month of the event log is kept, 2 to 1200',
+  },
+  {
+    name: 'EVENT_RECEIPTS_RETENTION_MONTHS',
+    fallback: '13',
+    about: 'the same for the receipts of the log (PUBLISHED)',
+  },
+  {
+    name: 'EVENT_INBOX_RETENTION_MONTHS',
+    fallback: '13',
+    about: 'the same for the checkpoints of the consumer (CONSUMED, APPLIED)',
+  },
+  {
+    name: 'AUDIT_LOG_RETENTION_MONTHS',
+    fallback: '84',
+    about: 'the same for the audit log, of which a month is dropped only once it was exported',
+  },
+  {
+    name: 'DETACHED_PARTITION_DAYS',
+    fallback: '30',
+    about: 'days between the taking out of a month and its drop, in which it can be exported, 0 to 3650',
   },
   {
     name: 'AUTH_JWKS_FILE',
@@ -286,6 +315,16 @@ const reliablePath = (read: Reader) => ({
   outboxRetryScheduleMs: read.schedule('OUTBOX_RETRY_SCHEDULE_MS'),
 });
 
+const retention = (read: Reader) => ({
+  retentionMonths: {
+    outbox_events: read.int('OUTBOX_EVENTS_RETENTION_MONTHS', 2, 1200),
+    event_receipts: read.int('EVENT_RECEIPTS_RETENTION_MONTHS', 2, 1200),
+    event_inbox: read.int('EVENT_INBOX_RETENTION_MONTHS', 2, 1200),
+    audit_log: read.int('AUDIT_LOG_RETENTION_MONTHS', 2, 1200),
+  },
+  detachedPartitionDays: read.int('DETACHED_PARTITION_DAYS', 0, 3650),
+});
+
 /**
  * Reads the environment; the only place that does.
  * @param usual defaults that stand over those of `KEYS`: a command of the CLI logs less than a service
@@ -303,6 +342,7 @@ export function loadConfig(
     ...places(read),
     ...reliablePath(read),
     holdSweepIntervalMs: read.int('HOLD_SWEEP_INTERVAL_MS', 50, 600_000),
+    ...retention(read),
     logLevel: read.choice('LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
     commitSha: read.text('COMMIT_SHA'),
   };

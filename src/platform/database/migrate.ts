@@ -4,6 +4,7 @@ import { Events1763700000004 } from '../../../migrations/1763700000004-events.js
 import { OutboxIndexes1763700000006 } from '../../../migrations/1763700000006-outbox-indexes.js';
 import { OutboxOperations1763700000005 } from '../../../migrations/1763700000005-outbox-operations.js';
 import { EventSize1763700000009 } from '../../../migrations/1763700000009-event-size.js';
+import { Partitions1763700000008 } from '../../../migrations/1763700000008-partitions.js';
 import { Reservations1763700000003 } from '../../../migrations/1763700000003-reservations.js';
 import { Tenancy1763700000001 } from '../../../migrations/1763700000001-tenancy.js';
 
@@ -16,6 +17,7 @@ export const MIGRATIONS = [
   OutboxOperations1763700000005,
   OutboxIndexes1763700000006,
   EventSize1763700000009,
+  Partitions1763700000008,
 ];
 
 /** The data source of the schema's owner; also `ormconfig.ts`, for TypeORM's own command line. */

@@ -61,4 +61,19 @@ export const metrics = {
     labelNames: ['partition'],
   }),
   holdsExpired: new Counter({ name: 'tartware_holds_expired_total', help: 'Holds swept past their time' }),
+  partitionSteps: new Counter({
+    name: 'tartware_partition_steps_total',
+    help: 'Monthly partitions made, detached and dropped by this process',
+    labelNames: ['action'],
+  }),
+  partitionDefaultRows: new Gauge({
+    name: 'tartware_partition_default_rows',
+    help: 'Rows in the default partition, which no month was there for, by table',
+    labelNames: ['table'],
+  }),
+  partitionHeldMonths: new Gauge({
+    name: 'tartware_partition_held_months',
+    help: 'Age in months, past its retention, of the oldest month that is held back; 0 for none, by table',
+    labelNames: ['table'],
+  }),
 } as const;
