@@ -9,6 +9,14 @@ import {
   OutboxRequeueCommand,
 } from '../../modules/outbox/cli/outbox.command.js';
 import { OutboxReindexCommand } from '../../modules/outbox/cli/outbox-reindex.command.js';
+  PartitionsCommand,
+  PartitionsRotateCommand,
+  PartitionsStatusCommand,
+} from '../../modules/maintenance/cli/partitions.command.js';
+import {
+  PartitionsBackfillCommand,
+  PartitionsExportCommand,
+} from '../../modules/maintenance/cli/partitions-data.command.js';
 import {
   BusinessDateAdvanceCommand,
   BusinessDateCommand,
@@ -44,6 +52,11 @@ import { TopicsCommand, TopicsProvisionCommand } from './topics.command.js';
     OutboxRequeueCommand,
     OutboxParkCommand,
     OutboxReindexCommand,
+    PartitionsCommand,
+    PartitionsStatusCommand,
+    PartitionsRotateCommand,
+    PartitionsExportCommand,
+    PartitionsBackfillCommand,
     TopicsCommand,
     TopicsProvisionCommand,
   ],
