@@ -118,9 +118,10 @@ export class Partitions1763700000008 implements MigrationInterface {
       END $$;
 
       -- Makes a month and takes its rows out of the default partition. Built beside the table and then attached, because
-      -- CREATE ... PARTITION OF locks the table against everybody. With rows to move the table's writers wait, and must:
-      -- one that had found its way to the default partition already would be refused there. Readers go on, but for the
-      -- moment in which the default partition is looked through.
+      -- CREATE ... PARTITION OF locks the table against everybody. A month ahead, which has no rows, is attached under the eyes
+      -- of readers and writers. Where rows move, or could come in, both wait: a writer that has found its way to the default
+      -- partition already would be refused there, and a reader that planned without the new month, and takes its snapshot
+      -- after the move, would miss its rows.
       CREATE FUNCTION app.make_partition(parent text, month date) RETURNS bigint LANGUAGE plpgsql ${DEFINER} AS $$
       DECLARE
         t partitioned_tables := app.partitioned_table(parent);
@@ -136,8 +137,8 @@ export class Partitions1763700000008 implements MigrationInterface {
         EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL EXCLUDING IDENTITY)', child, parent);
         IF t.options <> '' THEN EXECUTE format('ALTER TABLE %I SET (%s)', child, t.options); END IF;
         EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE %s)', fallback, range) INTO lost;
+        IF lost OR first::timestamptz <= now() THEN EXECUTE format('LOCK TABLE ONLY %I IN ACCESS EXCLUSIVE MODE', parent); END IF;
         IF lost THEN
-          EXECUTE format('LOCK TABLE ONLY %I IN SHARE ROW EXCLUSIVE MODE', parent);
           SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO columns FROM pg_attribute
             WHERE attrelid = parent::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
           EXECUTE format('INSERT INTO %I (%s) SELECT %2$s FROM %3$I WHERE %4$s', child, columns, fallback, range);

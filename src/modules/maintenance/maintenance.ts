@@ -21,6 +21,8 @@ import { PartitionRotation } from './rotation/partition-rotation.js';
 /** Days that the answer of an idempotency key is kept. */
 const KEY_DAYS = 7;
 const KEY_BATCH = 1_000;
+/** Rows that the loop moves out of a default partition while the table waits; more are an operator's, in a quiet hour. */
+const MOVE_AT_MOST = 50_000;
 
 /**
  * The house-keeping of a worker; each task is a loop that @nestjs/schedule wakes. Several workers may do it at once: the
@@ -81,7 +83,14 @@ export class Maintenance implements OnApplicationBootstrap, BeforeApplicationShu
       source: 'system',
     });
     const moved = (): void => this.partitions.moved();
-    const outcomes = await this.rotation.run(await this.rotation.plan(), by, 'retention', moved);
+    const plan = await this.rotation.plan();
+    const large = plan.filter(({ action, rows }) => action === 'make' && rows > MOVE_AT_MOST);
+    for (const { table, month, rows } of large)
+      this.logger.warn(
+        `${rows} rows of ${table} ${month} lie in its default partition: see partitions rotate`,
+      );
+    const small = plan.filter((step) => !large.includes(step));
+    const outcomes = await this.rotation.run(small, by, 'retention', moved);
     await this.rotation.observe();
     for (const { outcome, why } of outcomes) if (outcome === 'held') this.logger.warn(why);
     const busy = outcomes.filter(({ outcome }) => outcome === 'busy');

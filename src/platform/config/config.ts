@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { retention, RETENTION_KEYS, type RetentionConfig } from './retention.js';
 
 export type AppMode = 'all' | 'api' | 'worker';
 
@@ -11,7 +12,7 @@ export class ConfigError extends Error {
  * The whole configuration, read once. Every key's environment variable, unit, default and meaning stand in `KEYS`
  * below, which `docs/configuration.md` repeats (a test compares them).
  */
-export interface AppConfig {
+export interface AppConfig extends RetentionConfig {
   readonly mode: AppMode;
   readonly host: string;
   readonly port: number;
@@ -45,9 +46,6 @@ export interface AppConfig {
   readonly outboxBatchSize: number;
   readonly outboxRetryScheduleMs: readonly number[];
   readonly holdSweepIntervalMs: number;
-  /** Months that a monthly partition is kept after its own, by table. */
-  readonly retentionMonths: Readonly<Record<string, number>>;
-  readonly detachedPartitionDays: number;
   readonly jwksFile: string;
   readonly signingKeyFile: string;
   readonly logLevel: string;
@@ -162,31 +160,7 @@ export const KEYS: readonly Key[] = [
     fallback: '1000',
     about: 'how often expired holds give their nights back, ms',
   },
-  {
-    name: 'OUTBOX_EVENTS_RETENTION_MONTHS',
-    fallback: '13',
-    about: 'whole months after its own that a month of the event log is kept, 2 to 1200',
-  },
-  {
-    name: 'EVENT_RECEIPTS_RETENTION_MONTHS',
-    fallback: '13',
-    about: 'the same for the receipts of the log (PUBLISHED)',
-  },
-  {
-    name: 'EVENT_INBOX_RETENTION_MONTHS',
-    fallback: '13',
-    about: 'the same for the checkpoints of the consumer (CONSUMED, APPLIED)',
-  },
-  {
-    name: 'AUDIT_LOG_RETENTION_MONTHS',
-    fallback: '84',
-    about: 'the same for the audit log, of which a month is dropped only once it was exported',
-  },
-  {
-    name: 'DETACHED_PARTITION_DAYS',
-    fallback: '30',
-    about: 'days between the taking out of a month and its drop, in which it can be exported, 0 to 3650',
-  },
+  ...RETENTION_KEYS,
   {
     name: 'AUTH_JWKS_FILE',
     fallback: '<TARTWARE_HOME>/keys/jwks.json',
@@ -313,16 +287,6 @@ const reliablePath = (read: Reader) => ({
   outboxLeaseMs: read.int('OUTBOX_LEASE_MS', 500, 600_000),
   outboxBatchSize: read.int('OUTBOX_BATCH_SIZE', 1, 5000),
   outboxRetryScheduleMs: read.schedule('OUTBOX_RETRY_SCHEDULE_MS'),
-});
-
-const retention = (read: Reader) => ({
-  retentionMonths: {
-    outbox_events: read.int('OUTBOX_EVENTS_RETENTION_MONTHS', 2, 1200),
-    event_receipts: read.int('EVENT_RECEIPTS_RETENTION_MONTHS', 2, 1200),
-    event_inbox: read.int('EVENT_INBOX_RETENTION_MONTHS', 2, 1200),
-    audit_log: read.int('AUDIT_LOG_RETENTION_MONTHS', 2, 1200),
-  },
-  detachedPartitionDays: read.int('DETACHED_PARTITION_DAYS', 0, 3650),
 });
 
 /**
