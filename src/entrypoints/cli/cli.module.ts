@@ -3,12 +3,6 @@ import { SeedCommand } from '../../modules/demo/cli/seed.command.js';
 import { TokenCommand, TokenIssueCommand } from '../../modules/identity/cli/token.command.js';
 import { ReplayCommand, ReplayHotelBookingsCommand } from '../../modules/imports/cli/replay.command.js';
 import {
-  OutboxCommand,
-  OutboxListCommand,
-  OutboxParkCommand,
-  OutboxRequeueCommand,
-} from '../../modules/outbox/cli/outbox.command.js';
-import { OutboxReindexCommand } from '../../modules/outbox/cli/outbox-reindex.command.js';
   PartitionsCommand,
   PartitionsRotateCommand,
   PartitionsStatusCommand,
@@ -17,6 +11,13 @@ import {
   PartitionsBackfillCommand,
   PartitionsExportCommand,
 } from '../../modules/maintenance/cli/partitions-data.command.js';
+import {
+  OutboxCommand,
+  OutboxListCommand,
+  OutboxParkCommand,
+  OutboxRequeueCommand,
+} from '../../modules/outbox/cli/outbox.command.js';
+import { OutboxReindexCommand } from '../../modules/outbox/cli/outbox-reindex.command.js';
 import {
   BusinessDateAdvanceCommand,
   BusinessDateCommand,
