@@ -178,7 +178,7 @@ describe('a backfill', () => {
       end.catch(() => undefined);
       // Until the copy waits for the row, or has gone past it.
       const waits = `SELECT 1 FROM pg_stat_activity WHERE application_name = 'tartware-maintenance' AND wait_event_type = 'Lock'`;
-      while ((await asSuper(waits)).length === 0 && !ended && !steps.has('verifying'));
+      while ((await asSuper(waits)).length === 0 && !ended && !steps.has('waiting'));
       await Promise.all(deletions);
       await writer.query('COMMIT');
       await end;
