@@ -16,8 +16,8 @@ export const MIGRATIONS = [
   Events1763700000004,
   OutboxOperations1763700000005,
   OutboxIndexes1763700000006,
-  EventSize1763700000009,
   Partitions1763700000008,
+  EventSize1763700000009,
 ];
 
 /** The data source of the schema's owner; also `ormconfig.ts`, for TypeORM's own command line. */
