@@ -29,9 +29,10 @@ export class PartitionsStatusCommand extends CommandRunner {
     super();
   }
 
-  async run(_: string[], { json }: { json?: boolean }): Promise<void> {
+  async run(_: string[], { times, json }: { times?: boolean; json?: boolean }): Promise<void> {
     const partitions = await this.runtime.withApp(
-      (app) => new PartitionRotation(app.get(BackgroundWork), this.runtime.config).status(true),
+      (app) =>
+        new PartitionRotation(app.get(BackgroundWork), this.runtime.config).status(times === true),
       { background: true },
     );
     const rows = partitions.map((partition) => ({
@@ -39,13 +40,17 @@ export class PartitionsStatusCommand extends CommandRunner {
       state: state(partition),
       rows: partition.rows,
       bytes: partition.bytes,
-      oldest: time(partition.oldest),
-      newest: time(partition.newest),
+      ...(times && { oldest: time(partition.oldest), newest: time(partition.newest) }),
       detach: partition.detachOn ?? '',
       drop: partition.dropOn ?? '',
       'held by': holds(partition.heldBy),
     }));
     result(json, { partitions }, table(rows));
+  }
+
+  @Option({ flags: '--times', description: 'with the oldest and newest row of each: reads all of them' })
+  times(): boolean {
+    return true;
   }
 
   @Option({ flags: '--json', description: 'print one JSON object' })
@@ -55,7 +60,7 @@ export class PartitionsStatusCommand extends CommandRunner {
 
   @Help('after')
   help(): string {
-    return examples('partitions status', 'partitions status --json');
+    return examples('partitions status', 'partitions status --times --json');
   }
 }
 
