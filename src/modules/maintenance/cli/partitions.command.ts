@@ -31,8 +31,7 @@ export class PartitionsStatusCommand extends CommandRunner {
 
   async run(_: string[], { times, json }: { times?: boolean; json?: boolean }): Promise<void> {
     const partitions = await this.runtime.withApp(
-      (app) =>
-        new PartitionRotation(app.get(BackgroundWork), this.runtime.config).status(times === true),
+      (app) => new PartitionRotation(app.get(BackgroundWork), this.runtime.config).status(times === true),
       { background: true },
     );
     const rows = partitions.map((partition) => ({
