@@ -12,7 +12,7 @@ import { OffsetStore, type PartitionClaim } from '../persistence/offset-store.js
 import { BatchApplier } from './batch-applier.js';
 import { BatchWatch } from './batch-watch.js';
 import { buried, describeFailure, kindOf } from './failures.js';
-import { GaveUpError, processWithRetry } from './retry.js';
+import { GaveUpError, processWithRetry, type RetryPolicy } from './retry.js';
 
 /** Configuration of a consumer; each names the environment variable it comes from. */
 export interface ProcessorOptions {
@@ -46,6 +46,7 @@ export class EventProcessor implements BatchHandler {
     projectors: Projectors,
     private readonly options: ProcessorOptions,
     private readonly log: LoopLog,
+    private readonly retrying: Pick<RetryPolicy, 'wait' | 'random'> = {},
   ) {
     this.offsets = new OffsetStore(work, options.group, options.owner);
     this.applier = new BatchApplier(work, this.offsets, projectors, options.group);
@@ -134,6 +135,7 @@ export class EventProcessor implements BatchHandler {
         retries: this.options.maxRetries,
         backoffMs: this.options.retryBackoffMs,
         onRetry: () => metrics.retries.inc(),
+        ...this.retrying,
       });
       this.tell(plan);
     } catch (error) {

@@ -21,6 +21,8 @@ export interface LaneParts {
   /** Called when slots wait to be given back, or were found lost. */
   readonly leasesChanged: () => void;
   readonly log: LoopLog;
+  /** For the jitter of a retry. */
+  readonly random?: () => number;
 }
 
 /** One of the lanes of a relay: claims, sends, acknowledges, one batch at a time. Order within a slot follows from that. */
@@ -60,7 +62,7 @@ export class Lane {
     const refused = outcome.refused.map(({ event, cause }) => ({
       event,
       cause,
-      refusal: afterRefusal(event.attempts, this.parts.retryScheduleMs),
+      refusal: afterRefusal(event.attempts, this.parts.retryScheduleMs, this.parts.random),
     }));
     const still = await queue.acknowledge(leases.owner, mine, outcome.sent, refused);
     this.account(mine, still, outcome.sent, refused);

@@ -1,0 +1,130 @@
+import { type HouseEvent, type Letter, type Receipt, refOf } from './database.js';
+import type { House } from './house.js';
+import { AUDITOR_TRIES } from './watch.js';
+
+/** How long an event may stand still before the auditor looks into it. */
+const STALLED_MS = 700;
+/** After so long it is sent again wherever the consumer is: the offset may be one that the log lost and gives no more. */
+const WRITTEN_OFF_MS = 4 * STALLED_MS;
+
+/**
+ * The flow auditor, as a step over the database: finds events that were published and not applied, and parked keys whose
+ * predecessor has come, and queues them again, with their own id, a bounded number of times. Then an operator must.
+ */
+export class Auditor {
+  /** How often each event was resumed since an operator last looked. */
+  protected readonly tries = new Map<string, number>();
+  private readonly triedAt = new Map<string, number>();
+
+  constructor(protected readonly house: House) {}
+
+  /** One look, one statement: sees and changes the database at one moment. */
+  step(): void {
+    for (const receipt of this.stalled())
+      if (this.mayTry(receipt.event)) this.resume(receipt.event, this.count(receipt.event));
+    for (const letter of this.parkedHeads()) {
+      const event = this.eventOf(letter);
+      if (event && this.mayTry(event)) this.replay(letter, event, this.count(event));
+    }
+  }
+
+  /** What an operator does once the causes are gone: requeue, replay, resume. */
+  operate(): void {
+    const { db, watch } = this.house;
+    for (const [key, { status }] of db.blocks) if (status === 'DLQ') db.blocks.delete(key);
+    for (const receipt of this.stalled()) if (!this.mayTry(receipt.event)) this.tries.delete(this.refOf(receipt.event));
+    for (const letter of this.heads()) {
+      const event = this.eventOf(letter);
+      if (!event) continue;
+      const { trouble } = event;
+      if (letter.status === 'PARKED') this.tries.delete(this.refOf(event));
+      else if (watch.cured && trouble !== 'unclear' && trouble !== 'permanent') this.replay(letter, event, 0);
+    }
+  }
+
+  /** Published, not applied, and not on its way any more. */
+  protected stalled(): Receipt[] {
+    const { db, watch } = this.house;
+    return [...db.receipts.values()]
+      .filter((receipt) => !receipt.requeued && !watch.applied(receipt.event) && this.passed(receipt))
+      .filter(({ event }) => !db.lettersOf(event.key).some(({ seq }) => seq === event.seq) && !db.isQueued(event))
+      .sort((a, b) => a.event.seq - b.event.seq);
+  }
+
+  /** Whether the record would have been applied by now. */
+  protected passed({ event, partition, offset, publishedAt }: Receipt): boolean {
+    const { world, db } = this.house;
+    const since = world.now - Math.max(publishedAt, this.triedAt.get(this.refOf(event)) ?? 0);
+    if (since <= STALLED_MS) return false;
+    return (db.offsets.get(partition)?.next ?? 0) > offset || since > WRITTEN_OFF_MS;
+  }
+
+  protected mayTry(event: HouseEvent): boolean {
+    return (this.tries.get(this.refOf(event)) ?? 0) < AUDITOR_TRIES;
+  }
+
+  /** Queues an event again. */
+  protected resume(event: HouseEvent, tries: number): void {
+    const { db, watch } = this.house;
+    watch.resumed(event, tries);
+    const receipt = db.receipts.get(this.refOf(event));
+    if (receipt) Object.assign(receipt, { requeued: true, republished: receipt.republished + 1 });
+    if (!db.isQueued(event)) this.enqueue(event);
+  }
+
+  protected enqueue(event: HouseEvent): void {
+    const { db } = this.house;
+    const queueId = db.nextQueueId();
+    db.queue.set(queueId, { queueId, xid: queueId, event });
+  }
+
+  /** Takes a letter out of its key's way, and queues its event again. */
+  protected replay(letter: Letter, event: HouseEvent, tries: number): void {
+    letter.resolved = true;
+    this.resume(event, tries);
+  }
+
+  /** Parked keys whose next version is only waiting. */
+  private parkedHeads(): Letter[] {
+    return this.heads().filter(({ status }) => status === 'PARKED');
+  }
+
+  /** Letters that hold the next version of their key. */
+  private heads(): Letter[] {
+    const { db } = this.house;
+    return db.letters.filter(
+      ({ key, seq, resolved }) => key !== null && !resolved && seq === (db.marks.get(key) ?? 0) + 1,
+    );
+  }
+
+  private eventOf({ key, seq }: Letter): HouseEvent | undefined {
+    return this.house.db.events.get(refOf(key!, seq!));
+  }
+
+  private count(event: HouseEvent): number {
+    const ref = this.refOf(event);
+    const tries = (this.tries.get(ref) ?? 0) + 1;
+    this.tries.set(ref, tries);
+    this.triedAt.set(ref, this.house.world.now);
+    return tries;
+  }
+
+  private refOf({ key, seq }: HouseEvent): string {
+    return refOf(key, seq);
+  }
+}
+
+/** Drops the months of the event table that `mayDrop` lets go. */
+export function dropMonths({ world, db, watch, doubles }: House): void {
+  const present = Math.floor(world.now / 1_000);
+  for (const month of new Set([...db.events.values()].map((event) => event.month))) {
+    if (month >= present - 1 || !doubles.mayDrop(watch, month)) continue;
+    world.note(() => `month ${month} is dropped`);
+    for (const [ref, event] of db.events)
+      if (event.month === month) {
+        watch.dropping(event);
+        db.events.delete(ref);
+        db.receipts.delete(ref);
+      }
+  }
+}

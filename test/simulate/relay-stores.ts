@@ -1,0 +1,180 @@
+import type { OutboxEvent } from '../../src/modules/outbox/domain/envelope.js';
+import type { HeldSlot, LeaseStore } from '../../src/modules/outbox/persistence/lease-store.js';
+import type { QueueStore, RefusedEvent, SentEvent } from '../../src/modules/outbox/persistence/queue-store.js';
+import { type Database, type QueueRow, refOf } from './database.js';
+import type { Watch } from './watch.js';
+import type { Shape } from './work.js';
+import type { Proc } from './world.js';
+
+/** The relay's view of a row. */
+export function outboxEvent(row: QueueRow, attempts: number): OutboxEvent {
+  const { event } = row;
+  return {
+    slot: event.slot,
+    queueId: String(row.queueId),
+    tenantId: event.tenantId,
+    aggregateId: event.aggregateId,
+    keySeq: event.seq,
+    occurredAt: event.occurredAt,
+    eventId: row.eventId ?? event.eventId,
+    aggregateType: 'guest',
+    type: 'guest.updated',
+    version: 1,
+    data: '{}',
+    correlationId: event.eventId,
+    traceparent: '',
+    attempts,
+  };
+}
+
+/** The hot queue in the simulated database. Methods in parts, so that a double can get one of them wrong. */
+export class SimulatedQueue implements Shape<QueueStore> {
+  constructor(
+    protected readonly proc: Proc,
+    protected readonly db: Database,
+    protected readonly watch: Watch,
+  ) {}
+
+  claim(slots: readonly number[], limit: number): Promise<OutboxEvent[]> {
+    return this.ask(() =>
+      [...slots].sort((a, b) => a - b).flatMap((slot) =>
+        this.visible(slot)
+          .sort((a, b) => this.order(a, b))
+          .slice(0, limit)
+          .map((row) => outboxEvent(row, this.db.blocks.get(row.event.key)?.attempts ?? 0)),
+      ),
+    );
+  }
+
+  acknowledge(
+    owner: string,
+    held: readonly HeldSlot[],
+    sent: readonly SentEvent[],
+    refused: readonly RefusedEvent[],
+  ): Promise<Set<number>> {
+    return this.ask(() => {
+      const still = new Set(held.filter((one) => this.stands(owner, one)).map(({ slot }) => slot));
+      const fenced = (slot: number): boolean =>
+        !this.watch.withoutLeases &&
+        !held.some((one) => one.slot === slot && this.db.slots[slot]!.owner === owner && this.db.slots[slot]!.epoch === one.epoch);
+      for (const one of sent) if (still.has(one.event.slot)) this.gone(one, fenced(one.event.slot));
+      for (const one of refused) if (still.has(one.event.slot)) this.block(one, fenced(one.event.slot));
+      return still;
+    });
+  }
+
+  async depth(): Promise<{ readonly depth: number; readonly oldestSeconds: number }> {
+    return { depth: this.db.queue.size, oldestSeconds: 0 };
+  }
+
+  /** What a claim may take of a slot. */
+  protected visible(slot: number): QueueRow[] {
+    return this.db.rowsOf(slot).filter(({ event }) => !this.waits(event.key));
+  }
+
+  protected order(a: QueueRow, b: QueueRow): number {
+    return a.queueId - b.queueId;
+  }
+
+  protected stands(owner: string, { slot, epoch }: HeldSlot): boolean {
+    const row = this.db.slots[slot]!;
+    return row.owner === owner && row.epoch === epoch;
+  }
+
+  protected waits(key: string): boolean {
+    const block = this.db.blocks.get(key);
+    return block !== undefined && (block.status === 'DLQ' || block.nextAttemptAt > this.db.world.now);
+  }
+
+  /** One statement: all of it happens at one moment. */
+  protected ask<T>(work: () => T): Promise<T> {
+    return this.db.world.request<T>(this.proc, this.db.link, (reply) => reply({ value: work() }));
+  }
+
+  private gone({ event, partition, offset }: SentEvent, fenced: boolean): void {
+    const row = this.db.queue.get(Number(event.queueId));
+    if (!row) return;
+    this.watch.acknowledged(row.event, fenced);
+    this.db.queue.delete(row.queueId);
+    const ref = refOf(row.event.key, row.event.seq);
+    const receipt = this.db.receipts.get(ref);
+    const position = { partition, offset: Number(offset), publishedAt: this.db.world.now };
+    if (!receipt)
+      this.db.receipts.set(ref, { event: row.event, ...position, requeued: false, republished: 0, lastTryAt: 0 });
+    else if (receipt.requeued) Object.assign(receipt, position, { requeued: false });
+    if (this.db.blocks.get(row.event.key)?.status === 'FAILED') this.db.blocks.delete(row.event.key);
+  }
+
+  private block({ event, refusal }: RefusedEvent, fenced: boolean): void {
+    const key = `${event.tenantId}/${event.aggregateId}`;
+    const before = this.db.blocks.get(key);
+    if (before && before.status !== 'FAILED') return;
+    const after = {
+      seq: event.keySeq,
+      status: refusal.status,
+      attempts: refusal.attempts,
+      nextAttemptAt: this.db.world.now + (refusal.retryAfterMs ?? 0),
+    };
+    this.watch.blocked(this.watch.truth.get(refOf(key, event.keySeq))!, before, after, fenced);
+    this.db.blocks.set(key, after);
+  }
+}
+
+/** Leases in the simulated database, by its clock. */
+export class SimulatedLeases implements Shape<LeaseStore> {
+  constructor(
+    protected readonly proc: Proc,
+    protected readonly db: Database,
+  ) {}
+
+  renew(
+    owner: string,
+    leaseMs: number,
+    share: (relays: number) => number,
+  ): Promise<{ readonly held: HeldSlot[]; readonly share: number }> {
+    return this.ask(() => {
+      const now = this.clock();
+      const { relays, slots } = this.db;
+      const others = [...relays].filter(([other, until]) => other !== owner && until > now).length;
+      relays.set(owner, now + leaseMs);
+      const fair = share(1 + others);
+      const mine = slots.map((row, slot) => ({ row, slot })).filter(({ row }) => row.owner === owner);
+      const free = slots.map((row, slot) => ({ row, slot })).filter(({ row }) => row.owner !== owner && row.leaseUntil <= now);
+      const taken = free.slice(0, Math.max(0, fair - mine.length));
+      for (const { row, slot } of taken) {
+        this.db.world.note(() => `${owner} takes slot ${slot} from ${row.owner}`);
+        Object.assign(row, { owner, epoch: row.epoch + 1 });
+      }
+      const held = [...mine, ...taken];
+      for (const { row } of held) row.leaseUntil = now + leaseMs;
+      return { held: held.map(({ row, slot }) => ({ slot, epoch: row.epoch })), share: fair };
+    });
+  }
+
+  async release(owner: string, slots: readonly number[]): Promise<void> {
+    if (slots.length > 0) await this.ask(() => this.free(owner, slots));
+  }
+
+  retire(owner: string, slots: readonly number[]): Promise<void> {
+    return this.ask(() => {
+      this.free(owner, slots);
+      this.db.relays.delete(owner);
+    });
+  }
+
+  /** The clock that leases live by. */
+  protected clock(): number {
+    return this.db.world.now;
+  }
+
+  private free(owner: string, slots: readonly number[]): void {
+    for (const slot of slots) {
+      const row = this.db.slots[slot]!;
+      if (row.owner === owner) Object.assign(row, { owner: null, leaseUntil: -1 });
+    }
+  }
+
+  private ask<T>(work: () => T): Promise<T> {
+    return this.db.world.request<T>(this.proc, this.db.link, (reply) => reply({ value: work() }));
+  }
+}

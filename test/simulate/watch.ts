@@ -1,0 +1,225 @@
+import type { LogRecord } from '../../src/platform/event-log/event-log.js';
+import { type Block, type Database, type HouseEvent, type Letter, refOf } from './database.js';
+import { type Log, type LogWatch, toldBy, type Told } from './log.js';
+import type { Proc, World } from './world.js';
+
+/** How often the relay tries a refused record, at most. */
+export const RETRY_SCHEDULE_MS = [150, 300];
+/** Quick retries of the consumer. */
+export const MAX_RETRIES = 3;
+/** How often the auditor resumes one event by itself. */
+export const AUDITOR_TRIES = 3;
+
+/**
+ * Knows what really happened, and compares: along the way at every commit, acknowledgement and append, and once more at the
+ * end. Sees everything at once, as nobody in the house can.
+ */
+export class Watch implements LogWatch {
+  /** Everything that was committed, by `refOf`. */
+  readonly truth = new Map<string, HouseEvent>();
+  /** Tries of a single event that failed by its own fault. */
+  readonly failures = new Map<string, number>();
+  /** Since then the log takes everything, and the corrected service runs. */
+  cured = false;
+  /** Slots are not leased at all: only a planted bug works so. */
+  withoutLeases = false;
+  private readonly appendedRefs = new Set<string>();
+  private readonly lastAppended = new Map<string, number>();
+  private readonly partitionOfKey = new Map<string, number>();
+  private readonly refusals = new Map<string, number>();
+  private readonly keysWithLetters = new Set<string>();
+  /** Writers that are not done. */
+  writing = 0;
+  db!: Database;
+  log!: Log;
+
+  constructor(private readonly world: World) {}
+
+  committed(event: HouseEvent): void {
+    this.truth.set(refOf(event.key, event.seq), event);
+  }
+
+  sending(proc: Proc, records: readonly LogRecord[]): void {
+    if (this.withoutLeases) return;
+    for (const slot of new Set(records.map(({ key }) => parseInt(key.slice(-1), 16)))) {
+      const { owner, leaseUntil } = this.db.slots[slot]!;
+      if (owner !== proc.name || leaseUntil <= this.world.now)
+        this.world.broken('FENCE', `${proc.name} sends for slot ${slot}, which ${owner} has until ${leaseUntil}`);
+    }
+    this.world.note(() => `${proc.name} sends ${records.map((one) => refOf(toldBy(one).key, toldBy(one).seq)).join(' ')}`);
+  }
+
+  appended({ key, seq, eventId }: Told, partition: number): void {
+    const ref = refOf(key, seq);
+    this.world.note(() => `the log takes ${ref} into ${partition}`);
+    const last = this.lastAppended.get(key) ?? 0;
+    if (seq > last + 1) this.world.broken('INVERTED', `the log got ${ref} after version ${last}`);
+    this.lastAppended.set(key, Math.max(last, seq));
+    this.appendedRefs.add(ref);
+    if ((this.partitionOfKey.get(key) ?? partition) !== partition)
+      this.world.broken('INVERTED', `${key} is in two partitions`);
+    this.partitionOfKey.set(key, partition);
+    if (this.truth.get(ref)?.eventId !== eventId)
+      this.world.broken('IDENTITY', `${ref} was published as ${eventId}`);
+  }
+
+  refuses({ key, seq }: Told, alone: boolean): boolean {
+    const ref = refOf(key, seq);
+    if (this.cured || this.truth.get(ref)?.trouble !== 'refused') return false;
+    if (alone) this.refusals.set(ref, (this.refusals.get(ref) ?? 0) + 1);
+    return true;
+  }
+
+  /** A row left the queue: the log must have had it. */
+  acknowledged(event: HouseEvent, fenced: boolean): void {
+    const ref = refOf(event.key, event.seq);
+    this.world.note(() => `${ref} is acknowledged`);
+    if (fenced) this.world.broken('FENCE', `${ref} was acknowledged by a relay that had lost its slot`);
+    if (!this.appendedRefs.has(ref)) this.world.broken('LOST', `${ref} left the queue, and the log never had it`);
+  }
+
+  blocked(event: HouseEvent, before: Block | undefined, after: Block, fenced: boolean): void {
+    const ref = refOf(event.key, event.seq);
+    this.world.note(() => `${ref} is ${after.status} after ${after.attempts} tries`);
+    if (fenced) this.world.broken('FENCE', `${ref} was blocked by a relay that had lost its slot`);
+    const refusals = this.refusals.get(ref) ?? 0;
+    if (refusals === 0) this.world.broken('BURNED', `${ref} burned a try that the log never refused`);
+    else if (after.attempts > refusals || after.attempts !== (before?.attempts ?? 0) + 1)
+      this.world.broken('ATTEMPTS', `${ref}: ${after.attempts} tries counted after ${before?.attempts ?? 0}, ${refusals} made`);
+    if ((after.status === 'DLQ') !== (after.attempts > RETRY_SCHEDULE_MS.length))
+      this.world.broken('ATTEMPTS', `${ref} is ${after.status} after ${after.attempts} tries`);
+  }
+
+  /** Before a version is added to the read model. */
+  applying(key: string, seq: number): void {
+    const applied = this.db.effects.get(key) ?? [];
+    const last = applied.at(-1) ?? 0;
+    const ref = refOf(key, seq);
+    this.world.note(() => `${ref} is applied`);
+    if (applied.includes(seq)) this.world.broken('TWICE', `${ref} was applied twice`);
+    else if (seq < last) this.world.broken('INVERTED', `${ref} was applied after version ${last}`);
+    else if (seq > last + 1) this.world.broken('GAP', `${ref} was applied over the gap after version ${last}`);
+  }
+
+  /** After a commit: the read model, the inbox and the mark of a key tell one story. */
+  agrees(key: string): void {
+    const effects = this.db.effects.get(key) ?? [];
+    const mark = this.db.marks.get(key) ?? 0;
+    if (effects.length !== mark)
+      this.world.broken('TORN', `${key}: mark ${mark}, but ${effects.length} versions in the read model`);
+    for (const seq of effects)
+      if (!this.db.inbox.has(refOf(key, seq)))
+        this.world.broken('TORN', `${refOf(key, seq)} is in the read model and not in the inbox`);
+  }
+
+  inboxed(key: string, seq: number, eventId: string): void {
+    const ref = refOf(key, seq);
+    if (this.truth.get(ref)?.eventId !== eventId)
+      this.world.broken('IDENTITY', `${ref} was applied as ${eventId}`);
+  }
+
+  /** After a commit that moved an offset: everything that it moved past has found its place. */
+  moved(partition: number, from: number, to: number, fenced: boolean): void {
+    this.world.note(() => `partition ${partition} is applied from ${from} to ${to}`);
+    if (fenced) this.world.broken('FENCE', `partition ${partition} was moved by a consumer that had lost it`);
+    if (to < from && (this.log.cutTo.get(partition) ?? from) >= from)
+      this.world.broken('FENCE', `the offset of partition ${partition} went back from ${from} to ${to}`);
+    for (let offset = from; offset < to; offset++) {
+      const entry = this.log.partitions[partition]!.entries[offset];
+      if (!entry || this.log.reused.has(`${partition}/${offset}`)) continue;
+      if (!this.settledRecord(partition, offset, entry.told))
+        this.world.broken(
+          'TORN',
+          `offset ${partition}/${offset} (${entry.told ? refOf(entry.told.key, entry.told.seq) : 'a stranger’s'}) was passed without effect or dead letter`,
+        );
+    }
+  }
+
+  buried(letter: Letter): void {
+    const { key, seq, status, code, retryCount } = letter;
+    this.world.note(() => `${key === null ? `${letter.partition}/${letter.offset}` : refOf(key, seq!)} is ${status}: ${code}`);
+    const entry = this.log.partitions[letter.partition]!.entries[letter.offset];
+    const { value } = entry?.record ?? {};
+    if (entry && !this.log.reused.has(`${letter.partition}/${letter.offset}`) && (value?.toString() ?? null) !== letter.value)
+      this.world.broken('DEAD_LETTER', `the dead letter of ${letter.partition}/${letter.offset} is not its record`);
+    if (key === null) return;
+    const ref = refOf(key, seq!);
+    const known = this.keysWithLetters.has(key) || this.log.lostKeys.has(key);
+    if (code === 'KEY_GAP' && !known)
+      this.world.broken('GAP', `${ref} met a gap, and nothing of its key was lost`);
+    this.keysWithLetters.add(key);
+    if (status === 'DEAD') this.checkAttempts(ref, retryCount);
+  }
+
+  /** The auditor, or an operator, sends an event again. */
+  resumed(event: HouseEvent, tries: number): void {
+    const ref = refOf(event.key, event.seq);
+    this.world.note(() => `${ref} is resumed, for the ${tries}. time`);
+    if ((this.db.marks.get(event.key) ?? 0) >= event.seq)
+      this.world.broken('TWICE', `${ref} was resumed though it is applied`);
+    if (tries > AUDITOR_TRIES) this.world.broken('UNBOUNDED', `${ref} was resumed ${tries} times`);
+  }
+
+  /** Before a month of the event table goes. */
+  dropping(event: HouseEvent): void {
+    if (!this.applied(event))
+      this.world.broken('DROPPED', `${refOf(event.key, event.seq)} is dropped and not applied`);
+  }
+
+  applied({ key, seq }: HouseEvent): boolean {
+    return (this.db.marks.get(key) ?? 0) >= seq;
+  }
+
+  /** Whether nothing is under way any more. */
+  get quiet(): boolean {
+    if (this.writing > 0 || this.world.belated > 0) return false;
+    if (this.db.queue.size > 0 || this.db.open > 0) return false;
+    for (const [partition, { next }] of this.db.offsets) if (this.log.holdsFrom(partition, next)) return false;
+    for (const event of this.truth.values()) if (!this.atItsPlace(event)) return false;
+    return true;
+  }
+
+  /** What is still not at its place, in words. */
+  verdict(): void {
+    for (const event of this.truth.values()) {
+      if (this.atItsPlace(event)) continue;
+      const ref = refOf(event.key, event.seq);
+      if (this.db.isQueued(event)) this.world.broken('STUCK', `${ref} waits in the queue for ever`);
+      else if (this.db.lettersOf(event.key).some(({ seq }) => seq === event.seq))
+        this.world.broken('STUCK', `${ref} is parked behind nothing`);
+      else this.world.broken('LOST', `${ref} is nowhere`);
+    }
+    for (const [partition, { next }] of this.db.offsets)
+      if (this.log.holdsFrom(partition, next))
+        this.world.broken('STUCK', `partition ${partition} stands at ${next} of ${this.log.end(partition)}`);
+    this.world.broken('STUCK', `${this.db.queue.size} rows in the queue, ${this.db.open} open transactions`);
+  }
+
+  /** Applied; or in the dead letters, because it is at fault, or stands behind one that is. */
+  private atItsPlace(event: HouseEvent): boolean {
+    if (this.applied(event)) return true;
+    const letters = this.db.lettersOf(event.key);
+    if (!letters.some(({ seq }) => seq === event.seq)) return false;
+    const first = (this.db.marks.get(event.key) ?? 0) + 1;
+    const head = this.truth.get(refOf(event.key, first));
+    return letters.some(({ seq, status }) => seq === first && status === 'DEAD') && isIncurable(head);
+  }
+
+  private settledRecord(partition: number, offset: number, told: Told | null): boolean {
+    if (told === null) return this.db.letters.some((one) => one.partition === partition && one.offset === offset);
+    if ((this.db.marks.get(told.key) ?? 0) >= told.seq) return true;
+    return this.db.letters.some(({ key, seq }) => key === told.key && seq === told.seq);
+  }
+
+  private checkAttempts(ref: string, retryCount: number): void {
+    const trouble = this.truth.get(ref)?.trouble;
+    const failures = this.failures.get(ref) ?? 0;
+    if (failures === 0) return this.world.broken('BURNED', `${ref} is dead, and never failed by its own fault`);
+    const expected = trouble === 'unclear' ? MAX_RETRIES : trouble === 'flaky' ? -1 : 0;
+    if (retryCount !== expected || failures < retryCount + 1)
+      this.world.broken('ATTEMPTS', `${ref} (${trouble}) is dead after ${retryCount} retries; ${failures} tries failed`);
+  }
+}
+
+const isIncurable = (event: HouseEvent | undefined): boolean =>
+  event?.trouble === 'unclear' || event?.trouble === 'permanent';
