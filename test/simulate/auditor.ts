@@ -4,8 +4,6 @@ import { AUDITOR_TRIES } from './watch.js';
 
 /** How long an event may stand still before the auditor looks into it. */
 const STALLED_MS = 700;
-/** After so long it is sent again wherever the consumer is: the offset may be one that the log lost and gives no more. */
-const WRITTEN_OFF_MS = 4 * STALLED_MS;
 
 /**
  * The flow auditor, as a step over the database: finds events that were published and not applied, and parked keys whose
@@ -31,7 +29,7 @@ export class Auditor {
   /** What an operator does once the causes are gone: requeue, replay, resume. */
   operate(): void {
     const { db, watch } = this.house;
-    for (const [key, { status }] of db.blocks) if (status === 'DLQ') db.blocks.delete(key);
+    for (const [key, { status }] of db.blocks) if (status === 'DLQ') this.release(key);
     for (const receipt of this.stalled()) if (!this.mayTry(receipt.event)) this.tries.delete(this.refOf(receipt.event));
     for (const letter of this.heads()) {
       const event = this.eventOf(letter);
@@ -40,6 +38,18 @@ export class Auditor {
       if (letter.status === 'PARKED') this.tries.delete(this.refOf(event));
       else if (watch.cured && trouble !== 'unclear' && trouble !== 'permanent') this.replay(letter, event, 0);
     }
+  }
+
+  /** Lets a blocked key go on, and puts its rows where relays see them. */
+  protected release(key: string): void {
+    const { db } = this.house;
+    db.blocks.delete(key);
+    for (const row of db.queue.values())
+      if (row.event.key === key && row.shelved) {
+        row.shelved = false;
+        const slot = db.slots[row.event.slot]!;
+        slot.lowWater = Math.min(slot.lowWater, row.queueId - 1);
+      }
   }
 
   /** Published, not applied, and not on its way any more. */
@@ -53,10 +63,12 @@ export class Auditor {
 
   /** Whether the record would have been applied by now. */
   protected passed({ event, partition, offset, publishedAt }: Receipt): boolean {
-    const { world, db } = this.house;
+    const { world, db, log } = this.house;
     const since = world.now - Math.max(publishedAt, this.triedAt.get(this.refOf(event)) ?? 0);
     if (since <= STALLED_MS) return false;
-    return (db.offsets.get(partition)?.next ?? 0) > offset || since > WRITTEN_OFF_MS;
+    const next = db.offsets.get(partition)?.next ?? 0;
+    // A log that lost its end, or all that the consumer has before it, may never again give that offset: no consumer passes it.
+    return next > offset || offset >= log.end(partition) || !log.holdsFrom(partition, next);
   }
 
   protected mayTry(event: HouseEvent): boolean {

@@ -21,6 +21,7 @@ export interface HouseEvent {
   readonly tenantId: string;
   readonly aggregateId: string;
   readonly slot: number;
+  readonly priority: number;
   readonly seq: number;
   readonly eventId: string;
   /** ISO 8601, by the database's clock. */
@@ -39,6 +40,8 @@ export interface QueueRow {
   readonly event: HouseEvent;
   /** An id that a replay made up; only planted bugs do. */
   readonly eventId?: string;
+  /** Out of the relays' sight: its key stands still. */
+  shelved?: boolean;
 }
 
 export interface Block {
@@ -89,6 +92,8 @@ export class Tx {
   readonly checks: (() => void)[] = [];
   readonly held = new Set<string>();
   waitsFor: string | null = null;
+  /** Holds the queue's lock for writing: it has drawn ids, and may still bring in rows with them. */
+  writesQueue = false;
   readonly pending: (() => void)[] = [];
   busy = false;
 
@@ -120,6 +125,7 @@ export class Database {
     owner: null as string | null,
     epoch: 0,
     leaseUntil: -1,
+    lowWater: 0,
   }));
   readonly relays = new Map<string, number>();
   readonly receipts = new Map<string, Receipt>();
@@ -154,8 +160,18 @@ export class Database {
   }
 
   /** The identity column: drawn at once, given to nobody else even if the transaction fails. */
-  nextQueueId(): number {
+  nextQueueId(tx?: Tx): number {
+    if (tx) tx.writesQueue = true;
     return ++this.lastQueueId;
+  }
+
+  get lastDrawn(): number {
+    return this.lastQueueId;
+  }
+
+  /** Open transactions that may still bring in rows of the queue. */
+  queueWriters(): Set<string> {
+    return new Set([...this.openTxs].filter(({ writesQueue }) => writesQueue).map(({ xid }) => String(xid)));
   }
 
   get open(): number {

@@ -7,6 +7,7 @@ import type { LeaseStore } from '../../src/modules/outbox/persistence/lease-stor
 import type { QueueStore } from '../../src/modules/outbox/persistence/queue-store.js';
 import { Lane, type LaneParts } from '../../src/modules/outbox/relay/lane.js';
 import { Leases } from '../../src/modules/outbox/relay/leases.js';
+import { LowWater } from '../../src/modules/outbox/relay/low-water.js';
 import { Sender } from '../../src/modules/outbox/relay/sender.js';
 import type { BackgroundWork } from '../../src/platform/database/unit-of-work.js';
 import { type EventLog, RecordRefusedError } from '../../src/platform/event-log/event-log.js';
@@ -43,6 +44,7 @@ export interface Doubles {
   readonly leases: (store: LeaseStore, owner: string, monotonic: () => number) => Leases;
   readonly sender: (log: EventLog) => Shape<Sender>;
   readonly lane: (number: number, parts: LaneParts) => Pick<Lane, 'step'>;
+  readonly lowWater: (queue: QueueStore, owner: string) => Pick<LowWater, 'step'>;
   readonly statements: (watch: Watch) => Statements;
   /** Null: the processor's own. */
   readonly applier:
@@ -63,6 +65,7 @@ export const OURS: Doubles = {
   leases: (store, owner, monotonic) => new Leases(store, owner, LEASE_MS, monotonic),
   sender: (log) => new Sender(log, TOPIC),
   lane: (number, parts) => new Lane(number, parts),
+  lowWater: (queue, owner) => new LowWater(queue, owner),
   statements: consumerStatements,
   applier: null,
   projector: readModel,
@@ -70,7 +73,9 @@ export const OURS: Doubles = {
   firstOffset: (ours) => ours,
   auditor: (house) => new Auditor(house),
   mayDrop: (watch, month) =>
-    [...watch.truth.values()].every((event) => event.month !== month || watch.applied(event)),
+    [...watch.truth.values()].every(
+      (event) => event.month !== month || (watch.applied(event) && !watch.db.isQueued(event)),
+    ),
 };
 
 /** An error that a loop of the house backed off from: one that nobody expects ends the run. */

@@ -1,16 +1,27 @@
 import type { OutboxEvent } from '../../src/modules/outbox/domain/envelope.js';
 import type { HeldSlot, LeaseStore } from '../../src/modules/outbox/persistence/lease-store.js';
-import type { QueueStore, RefusedEvent, SentEvent } from '../../src/modules/outbox/persistence/queue-store.js';
+import type {
+  Claimed,
+  QueuePlace,
+  QueueRange,
+  QueueStore,
+  RefusedEvent,
+  SentEvent,
+} from '../../src/modules/outbox/persistence/queue-store.js';
 import { type Database, type QueueRow, refOf } from './database.js';
 import type { Watch } from './watch.js';
 import type { Shape } from './work.js';
 import type { Proc } from './world.js';
+
+/** Tenants that one claim looks at: few, so that there are more. */
+const TENANTS = 2;
 
 /** The relay's view of a row. */
 export function outboxEvent(row: QueueRow, attempts: number): OutboxEvent {
   const { event } = row;
   return {
     slot: event.slot,
+    priority: event.priority,
     queueId: String(row.queueId),
     tenantId: event.tenantId,
     aggregateId: event.aggregateId,
@@ -35,15 +46,51 @@ export class SimulatedQueue implements Shape<QueueStore> {
     protected readonly watch: Watch,
   ) {}
 
-  claim(slots: readonly number[], limit: number): Promise<OutboxEvent[]> {
-    return this.ask(() =>
-      [...slots].sort((a, b) => a - b).flatMap((slot) =>
-        this.visible(slot)
-          .sort((a, b) => this.order(a, b))
-          .slice(0, limit)
-          .map((row) => outboxEvent(row, this.db.blocks.get(row.event.key)?.attempts ?? 0)),
-      ),
-    );
+  claim(ranges: readonly QueueRange[]): Promise<Claimed> {
+    return this.ask(() => {
+      const events: OutboxEvent[] = [];
+      const parked: QueuePlace[] = [];
+      const further: { slot: number; priority: number; tenantId: string }[] = [];
+      for (const range of ranges) {
+        const { slot, priority } = range;
+        const found = this.ofTenants(range);
+        if (found.size === TENANTS) further.push({ slot, priority, tenantId: [...found.keys()].at(-1)! });
+        const most = Math.max(1, Math.floor(range.limit / found.size));
+        const rows = [...found.values()].flatMap((all) => this.next(all).slice(0, most));
+        for (const row of rows.sort((a, b) => this.order(a, b))) {
+          const block = this.db.blocks.get(row.event.key);
+          const event = outboxEvent(row, block?.attempts ?? 0);
+          if (this.standsStill(row)) parked.push(event);
+          else events.push(event);
+        }
+      }
+      return { events, parked, further };
+    });
+  }
+
+  async shelve(owner: string, held: readonly HeldSlot[], places: readonly QueuePlace[]): Promise<void> {
+    await this.ask(() => {
+      for (const { slot, queueId } of places) {
+        const row = this.db.queue.get(Number(queueId));
+        if (row && this.standsStill(row) && held.some((one) => one.slot === slot && this.stands(owner, one)))
+          row.shelved = true;
+      }
+    });
+  }
+
+  async writers(): Promise<{ readonly last: number; readonly writers: ReadonlySet<string> }> {
+    const last = await this.ask(() => this.db.lastDrawn);
+    return { last, writers: await this.ask(() => this.db.queueWriters()) };
+  }
+
+  async raiseLowWater(owner: string, held: readonly HeldSlot[], last: number): Promise<void> {
+    await this.ask(() => {
+      for (const one of held.filter((slot) => this.stands(owner, slot))) {
+        const slot = this.db.slots[one.slot]!;
+        const ids = this.inSight(one.slot).map(({ queueId }) => queueId);
+        slot.lowWater = Math.max(slot.lowWater, Math.min(last, ...ids.map((id) => id - 1)));
+      }
+    });
   }
 
   acknowledge(
@@ -67,9 +114,26 @@ export class SimulatedQueue implements Shape<QueueStore> {
     return { depth: this.db.queue.size, oldestSeconds: 0 };
   }
 
-  /** What a claim may take of a slot. */
-  protected visible(slot: number): QueueRow[] {
-    return this.db.rowsOf(slot).filter(({ event }) => !this.waits(event.key));
+  /** The rows of a slot that its relay looks at. */
+  protected inSight(slot: number): QueueRow[] {
+    const { lowWater } = this.db.slots[slot]!;
+    return this.db.rowsOf(slot).filter(({ shelved, queueId }) => !shelved && queueId > lowWater);
+  }
+
+  /** What a claim may take of a tenant's rows, the head first. */
+  protected next(rows: readonly QueueRow[]): QueueRow[] {
+    const { blocks, events, world } = this.db;
+    return rows
+      .filter(({ event }) => {
+        const block = blocks.get(event.key);
+        return block?.status !== 'FAILED' || block.nextAttemptAt <= world.now;
+      })
+      .filter(({ event }) => events.has(refOf(event.key, event.seq)))
+      .sort((a, b) => this.order(a, b));
+  }
+
+  protected standsStill({ event }: QueueRow): boolean {
+    return this.db.blocks.get(event.key)?.status === 'DLQ';
   }
 
   protected order(a: QueueRow, b: QueueRow): number {
@@ -81,14 +145,15 @@ export class SimulatedQueue implements Shape<QueueStore> {
     return row.owner === owner && row.epoch === epoch;
   }
 
-  protected waits(key: string): boolean {
-    const block = this.db.blocks.get(key);
-    return block !== undefined && (block.status === 'DLQ' || block.nextAttemptAt > this.db.world.now);
-  }
-
   /** One statement: all of it happens at one moment. */
   protected ask<T>(work: () => T): Promise<T> {
     return this.db.world.request<T>(this.proc, this.db.link, (reply) => reply({ value: work() }));
+  }
+
+  private ofTenants({ slot, priority, from }: QueueRange): Map<string, QueueRow[]> {
+    const rows = this.inSight(slot).filter(({ event }) => event.priority === priority && event.tenantId >= from);
+    const byTenant = Map.groupBy(rows, ({ event }) => event.tenantId);
+    return new Map([...byTenant].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, TENANTS));
   }
 
   private gone({ event, partition, offset }: SentEvent, fenced: boolean): void {

@@ -7,6 +7,8 @@ import { type House, LEASE_MS, loop, SILENT } from './house.js';
 import { RETRY_SCHEDULE_MS } from './watch.js';
 import { Proc } from './world.js';
 
+const LOW_WATER_EVERY_MS = 300;
+
 /** Starts a relay: our leases, lanes and sender, driven by simulated loops. */
 export function startRelay(house: House, name: string, skewMs: number, batchSize: number): Proc {
   const { world, log, doubles } = house;
@@ -28,10 +30,16 @@ export function startRelay(house: House, name: string, skewMs: number, batchSize
     log: SILENT,
     random: () => world.random.next(),
   };
+  const lowWater = doubles.lowWater(parts.queue, name);
   house.relays.add(proc);
   const loops = [
     loop(house, proc, LEASE_MS / 3, async () => {
       if (await leases.renew()) proc.wake();
+      return false;
+    }),
+    loop(house, proc, LOW_WATER_EVERY_MS, async () => {
+      const held = leases.holding();
+      if (held.length > 0) await lowWater.step(held);
       return false;
     }),
     ...Array.from({ length: LANES }, (_, number) => {

@@ -10,6 +10,7 @@ export interface Aggregate {
   readonly tenantId: string;
   readonly aggregateId: string;
   readonly slot: number;
+  readonly priority: number;
 }
 
 /** How often events have which trouble. */
@@ -19,9 +20,10 @@ const hex = (value: number, digits: number): string => value.toString(16).padSta
 
 /** An aggregate's id ends with its slot. */
 export const aggregate = (number: number, slot: number): Aggregate => ({
-  tenantId: `00000000-0000-7000-8000-00000000000${(number % 2) + 1}`,
+  tenantId: `00000000-0000-7000-8000-00000000000${(number % 3) + 1}`,
   aggregateId: `10000000-0000-7000-8000-0000000${hex(number, 4)}${hex(slot, 1)}`,
   slot,
+  priority: number >> 1 & 1,
 });
 
 const keyOf = ({ tenantId, aggregateId }: Aggregate): string => `${tenantId}/${aggregateId}`;
@@ -78,7 +80,7 @@ export class Writer {
     if (world.random.chance(0.8)) for (const relay of this.house.relays) relay.wake();
   }
 
-  private append(tx: Tx, { tenantId, aggregateId, slot }: Aggregate, begun: number): void {
+  private append(tx: Tx, { tenantId, aggregateId, slot, priority }: Aggregate, begun: number): void {
     const { world, db, watch } = this.house;
     const key = `${tenantId}/${aggregateId}`;
     const seq = (db.versions.get(key) ?? 0) + 1;
@@ -87,6 +89,7 @@ export class Writer {
       tenantId,
       aggregateId,
       slot,
+      priority,
       seq,
       eventId: `20000000-0000-7000-8000-${hex(this.number, 4)}${hex(++this.made, 8)}`,
       occurredAt: new Date(EPOCH_MS + begun).toISOString().replace('Z', '000Z'),
@@ -94,7 +97,7 @@ export class Writer {
       month: Math.floor(begun / 1_000),
       trouble: this.trouble(),
     };
-    const queueId = db.nextQueueId();
+    const queueId = db.nextQueueId(tx);
     tx.writes.push(() => {
       world.note(() => `${this.proc.name} commits ${refOf(key, seq)}, row ${queueId} of slot ${slot}`);
       db.versions.set(key, seq);
