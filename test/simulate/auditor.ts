@@ -3,7 +3,7 @@ import type { House } from './house.js';
 import { AUDITOR_TRIES } from './watch.js';
 
 /** How long an event may stand still before the auditor looks into it. */
-const STALLED_MS = 700;
+const STALLED_MS = 350;
 
 /**
  * The flow auditor, as a step over the database: finds events that were published and not applied, and parked keys whose

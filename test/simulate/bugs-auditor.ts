@@ -100,7 +100,7 @@ export const AUDITOR_BUGS: readonly PlantedBug[] = [
   {
     name: 'drop-by-age',
     what: 'a month is dropped by its age, whatever it holds',
-    breaks: ['DROPPED'],
+    breaks: ['DROPPED', 'STUCK'],
     options: { doubles: { mayDrop: () => true } },
   },
   {

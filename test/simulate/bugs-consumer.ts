@@ -169,7 +169,7 @@ export const CONSUMER_BUGS: readonly PlantedBug[] = [
   {
     name: 'mark-without-effect',
     what: "a projector's error is swallowed, and its events count as applied",
-    breaks: ['TORN'],
+    breaks: ['TORN', 'ATTEMPTS'],
     options: {
       doubles: applier((steps) =>
         steps.work.run('', async (tx) => {
@@ -224,7 +224,7 @@ export const CONSUMER_BUGS: readonly PlantedBug[] = [
   {
     name: 'past-the-gap',
     what: 'later events of a parked key are applied past the gap',
-    breaks: ['GAP'],
+    breaks: ['GAP', 'TWICE'],
     options: {
       doubles: planning((steps, states) => ({
         ...planBatch(steps.run, states),
@@ -241,7 +241,7 @@ export const CONSUMER_BUGS: readonly PlantedBug[] = [
   {
     name: 'outage-burns-the-event',
     what: "an infrastructure error is taken for the event's",
-    breaks: ['BURNED'],
+    breaks: ['BURNED', 'ATTEMPTS'],
     options: {
       doubles: applier(async (steps) => {
         try {
@@ -306,7 +306,7 @@ export const CONSUMER_BUGS: readonly PlantedBug[] = [
   {
     name: "broker's-offset",
     what: "reading begins at the broker's offset and not at the database's",
-    breaks: ['TORN'],
+    breaks: ['TORN', 'GAP'],
     options: { doubles: { firstOffset: (_ours, brokers) => brokers } },
   },
 ];

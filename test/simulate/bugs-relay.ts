@@ -14,6 +14,7 @@ import {
 import type { PlantedBug } from './bugs.js';
 import type { Database, QueueRow } from './database.js';
 import { type Doubles, LEASE_MS, TOPIC } from './house.js';
+import { toldBy } from './log.js';
 import { outboxEvent, SimulatedLeases, SimulatedQueue } from './relay-stores.js';
 
 type QueueDouble = typeof SimulatedQueue;
@@ -143,15 +144,21 @@ class AcknowledgesFirst {
   constructor(private readonly parts: LaneParts) {}
 
   async step(): Promise<boolean> {
-    const { leases, queue: rows, sender: out, batchSize } = this.parts;
+    const { leases } = this.parts;
     const held = leases.holding();
+    return leases.using(held, () => this.relay(held));
+  }
+
+  private async relay(held: readonly HeldSlot[]): Promise<boolean> {
+    const { leases, queue: rows, sender: out, batchSize } = this.parts;
     const range = { from: '', limit: batchSize };
     const ranges = held.flatMap(({ slot }) => [0, 1].map((priority) => ({ slot, priority, ...range })));
     const { events } = await rows.claim(ranges);
     if (events.length === 0) return false;
     const sent = events.map((event) => ({ event, partition: 0, offset: 0n }));
     await rows.acknowledge(leases.owner, held, sent, []);
-    await out.send(events, await this.parts.partitions(), () => true);
+    const bySlot = new Map(held.map((one) => [one.slot, one]));
+    await out.send(events, await this.parts.partitions(), ({ slot }) => leases.holds(bySlot.get(slot)!));
     return true;
   }
 }
@@ -203,10 +210,13 @@ class PastRefusals extends Sender {
 
 /** Chooses the partition anew for each event. */
 class Scattering {
-  constructor(private readonly log: EventLog) {}
+  constructor(
+    private readonly log: EventLog,
+    private readonly partitions: number,
+  ) {}
 
   async append(topic: string, records: readonly LogRecord[]): Promise<LogPosition[]> {
-    const scattered = records.map((record) => ({ ...record, partition: record.value.length % 2 }));
+    const scattered = records.map((record) => ({ ...record, partition: toldBy(record).seq % this.partitions }));
     try {
       return await this.log.append(topic, scattered);
     } catch (error) {
@@ -231,7 +241,7 @@ export const RELAY_BUGS: readonly PlantedBug[] = [
   {
     name: 'order-by-clock',
     what: 'the queue is read in the order of the time that the writing process saw',
-    breaks: ['INVERTED'],
+    breaks: ['INVERTED', 'ATTEMPTS'],
     options: { doubles: queue(ByClock) },
   },
   {
@@ -285,7 +295,7 @@ export const RELAY_BUGS: readonly PlantedBug[] = [
   {
     name: 'lease-by-application-clock',
     what: 'leases are written and judged by the clock of the process',
-    breaks: ['FENCE'],
+    breaks: ['FENCE', 'STUCK'],
     options: { doubles: { leaseStore: (proc, { db }) => new ByApplicationClock(proc, db) } },
   },
   {
@@ -323,8 +333,8 @@ export const RELAY_BUGS: readonly PlantedBug[] = [
   {
     name: 'partition-by-event',
     what: 'the partition is chosen by the event and not by its key',
-    breaks: ['INVERTED', 'CRASH'],
-    options: { doubles: { sender: (log) => new Sender(new Scattering(log) as unknown as EventLog, TOPIC) } },
+    breaks: ['INVERTED'],
+    options: { doubles: { sender: (log, house) => new Sender(new Scattering(log, house.log.partitions.length) as unknown as EventLog, TOPIC) } },
   },
 ];
 

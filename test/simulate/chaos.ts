@@ -1,7 +1,7 @@
 import { startConsumer } from './consumer.js';
 import { type House, kill, LEASE_MS } from './house.js';
 import { startRelay } from './relay.js';
-import type { Proc } from './world.js';
+import type { Link, Proc } from './world.js';
 
 /** Who is there to be struck. */
 interface Cast {
@@ -24,8 +24,7 @@ export interface Fault {
     | 'stranger'
     | 'topic again'
     | 'record lost'
-    | 'log cut'
-    | 'key swallowed';
+    | 'log cut';
   readonly at: number;
   readonly cast: Cast;
 }
@@ -44,21 +43,13 @@ export function strike(house: House, { kind, cast }: Fault): void {
   const consumer = one(house, cast.consumers);
   switch (kind) {
     case 'kill relay':
-      if (!relay) return;
-      kill(house, relay);
-      house.relays.delete(relay);
-      return world.at(world.now + random.between(20, 600), () =>
-        startRelay(house, `${relay.name}'`, cast.skew(), cast.batch),
-      );
+      return relay && ambush(house, relay, log.appendLink, () => killRelay(house, cast, relay));
     case 'kill consumer':
-      if (!consumer) return;
-      kill(house, consumer);
-      cast.consumers.delete(consumer);
-      return world.at(world.now + random.between(20, 600), () => join(house, cast, `${consumer.name}'`));
+      return consumer && ambush(house, consumer, db.link, () => killConsumer(house, cast, consumer));
     case 'stop relay':
-      return relay && stop(house, relay);
+      return relay && ambush(house, relay, log.appendLink, () => stop(house, relay));
     case 'stop consumer':
-      return consumer && stop(house, consumer);
+      return consumer && ambush(house, consumer, db.link, () => stop(house, consumer));
     case 'join':
       return join(house, cast, `consumer-joined-${Math.round(world.now)}`);
     case 'leave':
@@ -78,13 +69,12 @@ export function strike(house: House, { kind, cast }: Fault): void {
       return log.replay(partition, from, random.whole(from, end));
     }
     case 'record lost':
-      return end > 0 ? log.lose(partition, random.whole(0, end - 1)) : undefined;
+      if (random.chance(0.5)) log.afterAppend = (at) => log.lose(at, log.end(at) - 1);
+      else if (end > 0) log.lose(partition, random.whole(0, end - 1));
+      return;
     case 'log cut':
-      return log.cut(partition, random.whole(1, 4));
-    case 'key swallowed': {
-      const event = random.pick([...house.watch.truth.values()]);
-      if (event) log.swallows.add(event.key);
-    }
+      // As when a leader is lost before its followers have what it acknowledged.
+      log.afterAppend = (at) => log.cut(at, random.whole(1, 4));
   }
 }
 
@@ -92,9 +82,28 @@ function one({ world }: House, procs: ReadonlySet<Proc>): Proc | undefined {
   return procs.size > 0 ? world.random.pick([...procs]) : undefined;
 }
 
+/** Strikes within the process's next requests: of any kind, or of the one that hurts. */
+function ambush({ world: { random } }: House, proc: Proc, link: Link, strike: () => void): void {
+  proc.ambush = { left: random.whole(0, 3), of: random.chance(0.6) ? link : null, strike };
+}
+
+function killRelay(house: House, { skew, batch }: Cast, relay: Proc): void {
+  const { world, relays } = house;
+  if (!relays.delete(relay)) return;
+  kill(house, relay);
+  world.at(world.now + world.random.between(20, 600), () => startRelay(house, `${relay.name}'`, skew(), batch));
+}
+
+function killConsumer(house: House, cast: Cast, consumer: Proc): void {
+  const { world } = house;
+  if (!cast.consumers.delete(consumer)) return;
+  kill(house, consumer);
+  world.at(world.now + world.random.between(20, 600), () => join(house, cast, `${consumer.name}'`));
+}
+
 /** SIGSTOP, and SIGCONT some time later: before the lease is over, or long after. */
 function stop({ world }: House, proc: Proc): void {
-  proc.pausedUntil = world.now + world.random.between(LEASE_MS / 10, LEASE_MS * 2);
+  proc.pausedUntil = world.now + world.random.between(LEASE_MS / 5, LEASE_MS * 2);
   world.note(() => `${proc.name} is stopped until ${proc.pausedUntil.toFixed(1)}`);
 }
 

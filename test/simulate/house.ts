@@ -42,7 +42,7 @@ export interface Doubles {
   readonly queue: (proc: Proc, house: House) => Shape<QueueStore>;
   readonly leaseStore: (proc: Proc, house: House) => Shape<LeaseStore>;
   readonly leases: (store: LeaseStore, owner: string, monotonic: () => number) => Leases;
-  readonly sender: (log: EventLog) => Shape<Sender>;
+  readonly sender: (log: EventLog, house: House) => Shape<Sender>;
   readonly lane: (number: number, parts: LaneParts) => Pick<Lane, 'step'>;
   readonly lowWater: (queue: QueueStore, owner: string) => Pick<LowWater, 'step'>;
   readonly statements: (watch: Watch) => Statements;

@@ -53,6 +53,8 @@ export class Log {
   readonly cutTo = new Map<number, number>();
   /** Offsets that were given more than once. */
   readonly reused = new Set<string>();
+  /** Happens once, after the next append, to a partition that it wrote to. */
+  afterAppend: ((partition: number) => void) | null = null;
   readonly link: Link;
   readonly appendLink: Link;
   /** Offsets as a broker keeps them, committed when records were handed out: nobody should read from these. */
@@ -105,6 +107,9 @@ export class Log {
         records.forEach((record, i) => {
           if (positions[i]!.offset >= 0n) this.write(record, told[i]!);
         });
+      const happens = calm ? null : this.afterAppend;
+      this.afterAppend = null;
+      happens?.(records[0]!.partition);
       for (const reader of this.readers) reader.wake();
       if (refused.size > 0) reply({ error: new RecordRefusedError('the record is too large') });
       else if (skipped.size > 0) reply({ error: this.link.lost() });

@@ -101,11 +101,10 @@ export class SimulatedQueue implements Shape<QueueStore> {
   ): Promise<Set<number>> {
     return this.ask(() => {
       const still = new Set(held.filter((one) => this.stands(owner, one)).map(({ slot }) => slot));
-      const fenced = (slot: number): boolean =>
-        !this.watch.withoutLeases &&
-        !held.some((one) => one.slot === slot && this.db.slots[slot]!.owner === owner && this.db.slots[slot]!.epoch === one.epoch);
-      for (const one of sent) if (still.has(one.event.slot)) this.gone(one, fenced(one.event.slot));
-      for (const one of refused) if (still.has(one.event.slot)) this.block(one, fenced(one.event.slot));
+      for (const { slot, epoch } of held)
+        if (still.has(slot)) this.watch.accepts(owner, slot, epoch);
+      for (const one of sent) if (still.has(one.event.slot)) this.gone(one);
+      for (const one of refused) if (still.has(one.event.slot)) this.block(one);
       return still;
     });
   }
@@ -156,10 +155,10 @@ export class SimulatedQueue implements Shape<QueueStore> {
     return new Map([...byTenant].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, TENANTS));
   }
 
-  private gone({ event, partition, offset }: SentEvent, fenced: boolean): void {
+  private gone({ event, partition, offset }: SentEvent): void {
     const row = this.db.queue.get(Number(event.queueId));
     if (!row) return;
-    this.watch.acknowledged(row.event, fenced);
+    this.watch.acknowledged(row.event);
     this.db.queue.delete(row.queueId);
     const ref = refOf(row.event.key, row.event.seq);
     const receipt = this.db.receipts.get(ref);
@@ -170,7 +169,7 @@ export class SimulatedQueue implements Shape<QueueStore> {
     if (this.db.blocks.get(row.event.key)?.status === 'FAILED') this.db.blocks.delete(row.event.key);
   }
 
-  private block({ event, refusal }: RefusedEvent, fenced: boolean): void {
+  private block({ event, refusal }: RefusedEvent): void {
     const key = `${event.tenantId}/${event.aggregateId}`;
     const before = this.db.blocks.get(key);
     if (before && before.status !== 'FAILED') return;
@@ -180,7 +179,7 @@ export class SimulatedQueue implements Shape<QueueStore> {
       attempts: refusal.attempts,
       nextAttemptAt: this.db.world.now + (refusal.retryAfterMs ?? 0),
     };
-    this.watch.blocked(this.watch.truth.get(refOf(key, event.keySeq))!, before, after, fenced);
+    this.watch.blocked(this.watch.truth.get(refOf(key, event.keySeq))!, before, after);
     this.db.blocks.set(key, after);
   }
 }

@@ -22,7 +22,7 @@ export function startRelay(house: House, name: string, skewMs: number, batchSize
   const parts = {
     leases,
     queue: doubles.queue(proc, house) as QueueStore,
-    sender: doubles.sender(port as unknown as EventLog) as Sender,
+    sender: doubles.sender(port as unknown as EventLog, house) as Sender,
     partitions: async () => log.partitions.length,
     batchSize,
     retryScheduleMs: RETRY_SCHEDULE_MS,

@@ -8,14 +8,14 @@ import { Random } from './random.js';
 import { startRelay } from './relay.js';
 import { Watch } from './watch.js';
 import { type Breach, World } from './world.js';
-import { aggregate, Writer } from './writers.js';
+import { type Aggregate, aggregate, keyOf, Writer } from './writers.js';
 
 /** Faults fall in this time; what follows is calm. */
 const STORM_MS = 3_000;
 /** In calm, everything has to be at its place by then. */
 const QUIET_WITHIN_MS = 30_000;
 /** Once quiet, it has to stay so. */
-const STAYS_QUIET_MS = 1_500;
+const STAYS_QUIET_MS = 1_000;
 
 /** How a seed ended. */
 export interface Outcome {
@@ -95,7 +95,7 @@ function populate(house: House): Fault[] {
     startConsumer(house, `consumer-${i}`, consumerBatch),
   );
   keep(house);
-  return draw(house, { batch, consumerBatch, consumers: new Set(consumers), skew });
+  return draw(house, aggregates, { batch, consumerBatch, consumers: new Set(consumers), skew });
 }
 
 /** The loops that look after the house. */
@@ -116,8 +116,7 @@ function keep(house: House): void {
   });
 }
 
-function draw(house: House, cast: Fault['cast']): Fault[] {
-  const { random } = house.world;
+function draw({ world: { random }, log }: House, aggregates: readonly Aggregate[], cast: Fault['cast']): Fault[] {
   const faults: Fault[] = [];
   const some = (kind: Fault['kind'], most: number): void => {
     for (let i = random.whole(0, most); i > 0; i--) faults.push({ kind, at: random.between(100, STORM_MS), cast });
@@ -133,8 +132,8 @@ function draw(house: House, cast: Fault['cast']): Fault[] {
   some('stranger', 2);
   some('topic again', 2);
   if (random.chance(0.4)) some('record lost', 3);
-  if (random.chance(0.3)) some('log cut', 1);
-  if (random.chance(0.2)) some('key swallowed', 1);
+  if (random.chance(0.4)) some('log cut', 2);
+  if (random.chance(0.2)) log.swallows.add(keyOf(random.pick(aggregates)));
   return faults;
 }
 

@@ -70,18 +70,23 @@ export class Watch implements LogWatch {
     return true;
   }
 
+  /** An acknowledgement takes a slot for its relay's. */
+  accepts(relay: string, slot: number, epoch: number): void {
+    const row = this.db.slots[slot]!;
+    if (!this.withoutLeases && (row.owner !== relay || row.epoch !== epoch))
+      this.world.broken('FENCE', `${relay} acknowledges in slot ${slot}, which ${row.owner} holds now`);
+  }
+
   /** A row left the queue: the log must have had it. */
-  acknowledged(event: HouseEvent, fenced: boolean): void {
+  acknowledged(event: HouseEvent): void {
     const ref = refOf(event.key, event.seq);
     this.world.note(() => `${ref} is acknowledged`);
-    if (fenced) this.world.broken('FENCE', `${ref} was acknowledged by a relay that had lost its slot`);
     if (!this.appendedRefs.has(ref)) this.world.broken('LOST', `${ref} left the queue, and the log never had it`);
   }
 
-  blocked(event: HouseEvent, before: Block | undefined, after: Block, fenced: boolean): void {
+  blocked(event: HouseEvent, before: Block | undefined, after: Block): void {
     const ref = refOf(event.key, event.seq);
     this.world.note(() => `${ref} is ${after.status} after ${after.attempts} tries`);
-    if (fenced) this.world.broken('FENCE', `${ref} was blocked by a relay that had lost its slot`);
     const refusals = this.refusals.get(ref) ?? 0;
     if (refusals === 0) this.world.broken('BURNED', `${ref} burned a try that the log never refused`);
     else if (after.attempts > refusals || after.attempts !== (before?.attempts ?? 0) + 1)
@@ -184,7 +189,9 @@ export class Watch implements LogWatch {
     for (const event of this.truth.values()) {
       if (this.atItsPlace(event)) continue;
       const ref = refOf(event.key, event.seq);
-      if (this.db.isQueued(event)) this.world.broken('STUCK', `${ref} waits in the queue for ever`);
+      if (this.log.partitions.some(({ entries }, partition) => entries.slice(this.db.offsets.get(partition)?.next ?? 0).some((entry) => entry?.told && refOf(entry.told.key, entry.told.seq) === ref)))
+        this.world.broken('STUCK', `${ref} waits in the log for ever`);
+      else if (this.db.isQueued(event)) this.world.broken('STUCK', `${ref} waits in the queue for ever`);
       else if (this.db.lettersOf(event.key).some(({ seq }) => seq === event.seq))
         this.world.broken('STUCK', `${ref} is parked behind nothing`);
       else this.world.broken('LOST', `${ref} is nowhere`);

@@ -23,6 +23,8 @@ export class Proc {
   /** Finishes what it has in hand, and ends. */
   leaving = false;
   pausedUntil = 0;
+  /** Strikes once the process has sent so many more requests: faults that bite fall while something is under way. */
+  ambush: { left: number; readonly of: Link | null; readonly strike: () => void } | null = null;
   private readonly naps = new Set<() => void>();
 
   /** @param skewMs what its application clock is off by; its monotonic clock is never off */
@@ -175,6 +177,7 @@ export class World {
       const fail = (due: number): void => this.resume(proc, inOrder(due), () => reject(link.lost()));
       let arrival = this.now + this.latency();
       if (channel) arrival = channel.arrival = Math.max(arrival, channel.arrival);
+      this.spring(proc, link);
       const meddled = !this.calm && random.chance(this.failing);
       const fate = meddled ? random.pick(['request', 'answer', 'late'] as const) : 'ok';
       if (fate === 'request') return fail(arrival + random.between(0, 200));
@@ -195,6 +198,13 @@ export class World {
         });
       });
     });
+  }
+
+  private spring(proc: Proc, link: Link): void {
+    const { ambush } = proc;
+    if (!ambush || (ambush.of && ambush.of !== link) || ambush.left-- > 0) return;
+    proc.ambush = null;
+    if (!this.calm) ambush.strike();
   }
 
   /** Runs until `done` (asked now and then), a breach, or `limit`. Answers whether it was done. */

@@ -26,7 +26,7 @@ export const aggregate = (number: number, slot: number): Aggregate => ({
   priority: number >> 1 & 1,
 });
 
-const keyOf = ({ tenantId, aggregateId }: Aggregate): string => `${tenantId}/${aggregateId}`;
+export const keyOf = ({ tenantId, aggregateId }: Aggregate): string => `${tenantId}/${aggregateId}`;
 
 /**
  * An API process: changes aggregates in transactions that take their version under the row's lock, draw queue ids, and
@@ -50,7 +50,9 @@ export class Writer {
     const { world, watch } = this.house;
     watch.writing += 1;
     for (let i = 0; i < transactions; i++) {
-      await world.sleep(this.proc, world.random.between(0, (2 * ms) / transactions));
+      // In bursts: what comes at once gets in each other's way.
+      const burst = world.random.chance(0.5);
+      await world.sleep(this.proc, world.random.between(0, burst ? 5 : (3 * ms) / transactions));
       const chosen = new Set([world.random.pick(aggregates)]);
       if (world.random.chance(0.3)) chosen.add(world.random.pick(aggregates));
       await this.write([...chosen].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)));
