@@ -41,7 +41,7 @@ export default {
         ring('golden', 'test/golden'),
         ring('integration', 'test/integration'),
         ring('e2e', 'test/e2e'),
-        ring('faults', 'test/faults'),
+        ring('faults', 'test/faults', 'test/simulate'),
       ],
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',

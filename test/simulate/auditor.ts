@@ -30,7 +30,8 @@ export class Auditor {
   operate(): void {
     const { db, watch } = this.house;
     for (const [key, { status }] of db.blocks) if (status === 'DLQ') this.release(key);
-    for (const receipt of this.stalled()) if (!this.mayTry(receipt.event)) this.tries.delete(this.refOf(receipt.event));
+    for (const receipt of this.stalled())
+      if (!this.mayTry(receipt.event)) this.tries.delete(this.refOf(receipt.event));
     for (const letter of this.heads()) {
       const event = this.eventOf(letter);
       if (!event) continue;
@@ -57,7 +58,9 @@ export class Auditor {
     const { db, watch } = this.house;
     return [...db.receipts.values()]
       .filter((receipt) => !receipt.requeued && !watch.applied(receipt.event) && this.passed(receipt))
-      .filter(({ event }) => !db.lettersOf(event.key).some(({ seq }) => seq === event.seq) && !db.isQueued(event))
+      .filter(
+        ({ event }) => !db.lettersOf(event.key).some(({ seq }) => seq === event.seq) && !db.isQueued(event),
+      )
       .sort((a, b) => a.event.seq - b.event.seq);
   }
 

@@ -1,6 +1,11 @@
 import type { Projectors } from '../../src/modules/consumer/contract/projector.js';
 import type { BadRecord, DecodedRecord, GoodRecord } from '../../src/modules/consumer/domain/decode.js';
-import { type BatchPlan, type KeyState, keyOf, planBatch } from '../../src/modules/consumer/domain/plan-batch.js';
+import {
+  type BatchPlan,
+  type KeyState,
+  keyOf,
+  planBatch,
+} from '../../src/modules/consumer/domain/plan-batch.js';
 import { bury } from '../../src/modules/consumer/persistence/dead-letter-store.js';
 import { FencedError } from '../../src/modules/consumer/persistence/fenced-error.js';
 import { readKeyStates, recordApplied } from '../../src/modules/consumer/persistence/inbox-store.js';
@@ -134,7 +139,7 @@ export const CONSUMER_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'effect-outside',
-    what: "the read model is written on a connection of its own, beside the transaction",
+    what: 'the read model is written on a connection of its own, beside the transaction',
     breaks: ['TORN', 'TWICE'],
     options: {
       doubles: {
@@ -235,7 +240,7 @@ export const CONSUMER_BUGS: readonly PlantedBug[] = [
   {
     name: 'poison-blocks-partition',
     what: 'an event that fails is tried for ever',
-    breaks: ['STUCK'],
+    breaks: ['STUCK', 'LOST'],
     options: { doubles: { maxRetries: Infinity } },
   },
   {
@@ -298,9 +303,11 @@ export const CONSUMER_BUGS: readonly PlantedBug[] = [
   {
     name: 'commit-of-nothing',
     what: 'the commit of offsets commits nothing, and nobody looks',
-    breaks: ['STUCK'],
+    breaks: ['STUCK', 'LOST'],
     options: {
-      doubles: statements(() => ({ 'consumer.move_offset': { run: (_db, _tx, [, , , epoch]) => [{ epoch }] } })),
+      doubles: statements(() => ({
+        'consumer.move_offset': { run: (_db, _tx, [, , , epoch]) => [{ epoch }] },
+      })),
     },
   },
   {

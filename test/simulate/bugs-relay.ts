@@ -1,6 +1,11 @@
 import type { OutboxEvent } from '../../src/modules/outbox/domain/envelope.js';
 import type { HeldSlot } from '../../src/modules/outbox/persistence/lease-store.js';
-import type { Claimed, QueueRange, RefusedEvent, SentEvent } from '../../src/modules/outbox/persistence/queue-store.js';
+import type {
+  Claimed,
+  QueueRange,
+  RefusedEvent,
+  SentEvent,
+} from '../../src/modules/outbox/persistence/queue-store.js';
 import { type LaneParts } from '../../src/modules/outbox/relay/lane.js';
 import { Leases } from '../../src/modules/outbox/relay/leases.js';
 import { type Outcome, Sender } from '../../src/modules/outbox/relay/sender.js';
@@ -216,7 +221,10 @@ class Scattering {
   ) {}
 
   async append(topic: string, records: readonly LogRecord[]): Promise<LogPosition[]> {
-    const scattered = records.map((record) => ({ ...record, partition: toldBy(record).seq % this.partitions }));
+    const scattered = records.map((record) => ({
+      ...record,
+      partition: toldBy(record).seq % this.partitions,
+    }));
     try {
       return await this.log.append(topic, scattered);
     } catch (error) {
@@ -334,7 +342,11 @@ export const RELAY_BUGS: readonly PlantedBug[] = [
     name: 'partition-by-event',
     what: 'the partition is chosen by the event and not by its key',
     breaks: ['INVERTED'],
-    options: { doubles: { sender: (log, house) => new Sender(new Scattering(log, house.log.partitions.length) as unknown as EventLog, TOPIC) } },
+    options: {
+      doubles: {
+        sender: (log, house) =>
+          new Sender(new Scattering(log, house.log.partitions.length) as unknown as EventLog, TOPIC),
+      },
+    },
   },
 ];
-

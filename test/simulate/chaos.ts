@@ -91,7 +91,9 @@ function killRelay(house: House, { skew, batch }: Cast, relay: Proc): void {
   const { world, relays } = house;
   if (!relays.delete(relay)) return;
   kill(house, relay);
-  world.at(world.now + world.random.between(20, 600), () => startRelay(house, `${relay.name}'`, skew(), batch));
+  world.at(world.now + world.random.between(20, 600), () =>
+    startRelay(house, `${relay.name}'`, skew(), batch),
+  );
 }
 
 function killConsumer(house: House, cast: Cast, consumer: Proc): void {

@@ -12,7 +12,12 @@ const keysOf = (tenants: unknown, aggregates: unknown): string[] =>
   (tenants as Column<string>).map((tenant, i) => `${tenant}/${(aggregates as Column<string>)[i]}`);
 
 /** Writes an inbox row, once the transaction commits. */
-export function writeInbox(watch: Watch, db: Database, tx: Tx, row: { key: string; seq: number; eventId: string }): void {
+export function writeInbox(
+  watch: Watch,
+  db: Database,
+  tx: Tx,
+  row: { key: string; seq: number; eventId: string },
+): void {
   tx.writes.push(() => {
     watch.inboxed(row.key, row.seq, row.eventId);
     db.inbox.set(refOf(row.key, row.seq), { eventId: row.eventId });
@@ -97,7 +102,24 @@ export const consumerStatements = (watch: Watch): Statements => ({
   },
   'consumer.bury': {
     run: (db, tx, values) => {
-      const [tenant, , , , partition, offset, eventId, aggregate, seq, , status, , value, , retryCount, code] = values;
+      const [
+        tenant,
+        ,
+        ,
+        ,
+        partition,
+        offset,
+        eventId,
+        aggregate,
+        seq,
+        ,
+        status,
+        ,
+        value,
+        ,
+        retryCount,
+        code,
+      ] = values;
       const letter: Letter = {
         partition: partition as number,
         offset: Number(offset),

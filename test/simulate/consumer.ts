@@ -7,7 +7,7 @@ import { expectable, type House, SILENT, TOPIC } from './house.js';
 import { SimulatedWork } from './work.js';
 import { Proc } from './world.js';
 
-const HEARTBEAT_MS = 150;
+const HEARTBEAT_MS = 200;
 
 /** A partition in a member's hands, as the member believes. */
 interface Serving {
@@ -69,7 +69,7 @@ class Member {
       else if (cursor > slice.end) cursor = 0;
       else if (slice.records.length === 0) {
         cursor = slice.end;
-        await world.nap(this.proc, 400);
+        await world.nap(this.proc, 600);
       } else cursor = await this.hand(partition, serving, slice);
     }
     await this.processor.revoked(TOPIC, partition);
@@ -135,7 +135,11 @@ export function startConsumer(house: House, name: string, batchSize: number): Pr
   );
   // The processor makes its own; a planted bug's takes its place.
   if (doubles.applier)
-    Reflect.set(processor, 'applier', doubles.applier(work, new OffsetStore(work, 'group', name), projectors));
+    Reflect.set(
+      processor,
+      'applier',
+      doubles.applier(work, new OffsetStore(work, 'group', name), projectors),
+    );
   log.readers.add(proc);
   void new Member(house, proc, processor, batchSize).run();
   world.note(() => `${name} starts`);

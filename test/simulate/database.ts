@@ -142,7 +142,10 @@ export class Database {
   readonly link: Link;
   private lastXid = 100;
   private lastQueueId = 0;
-  private readonly locks = new Map<string, { holder: Tx; readonly waiting: { tx: Tx; granted: () => void }[] }>();
+  private readonly locks = new Map<
+    string,
+    { holder: Tx; readonly waiting: { tx: Tx; granted: () => void }[] }
+  >();
   private readonly openTxs = new Set<Tx>();
 
   constructor(readonly world: World) {
@@ -247,12 +250,14 @@ export class Database {
   /** A process died: the server notices, and rolls its transactions back. */
   abandon(proc: Proc): void {
     for (const tx of this.openTxs)
-      if (tx.proc === proc) this.world.at(this.world.now + this.world.random.between(1, 300), () => this.rollback(tx));
+      if (tx.proc === proc)
+        this.world.at(this.world.now + this.world.random.between(1, 300), () => this.rollback(tx));
   }
 
   /** Rows of a slot. */
   rowsOf(slot: number): QueueRow[] {
-    const rows = [];
+    const rows: QueueRow[] = [];
+    if (this.queue.size === 0) return rows;
     for (const row of this.queue.values()) if (row.event.slot === slot) rows.push(row);
     return rows;
   }
@@ -269,16 +274,22 @@ export class Database {
   }
 
   private deadlocks(tx: Tx, holder: Tx): boolean {
-    for (let at: Tx | undefined = holder; at; at = at.waitsFor ? this.locks.get(at.waitsFor)?.holder : undefined)
+    for (
+      let at: Tx | undefined = holder;
+      at;
+      at = at.waitsFor ? this.locks.get(at.waitsFor)?.holder : undefined
+    )
       if (at === tx) return true;
     return false;
   }
 
   private inTurn(tx: Tx, run: (next: () => void) => void): void {
-    tx.pending.push(() => run(() => {
-      tx.busy = false;
-      this.pump(tx);
-    }));
+    tx.pending.push(() =>
+      run(() => {
+        tx.busy = false;
+        this.pump(tx);
+      }),
+    );
     this.pump(tx);
   }
 

@@ -48,8 +48,7 @@ export interface Doubles {
   readonly statements: (watch: Watch) => Statements;
   /** Null: the processor's own. */
   readonly applier:
-    | ((work: BackgroundWork, offsets: OffsetStore, projectors: Projectors) => Shape<BatchApplier>)
-    | null;
+    ((work: BackgroundWork, offsets: OffsetStore, projectors: Projectors) => Shape<BatchApplier>) | null;
   readonly projector: (house: House, work: BackgroundWork) => Projector;
   readonly maxRetries: number;
   /** The offset to read from, given the database's and what the broker keeps. */
@@ -82,7 +81,10 @@ export const OURS: Doubles = {
 export function expectable({ world }: House, proc: Proc, error: unknown): void {
   world.note(() => `${proc.name}: ${String(error)}`);
   if (kindOf(error) !== 'infrastructure' && !(error instanceof RecordRefusedError))
-    world.broken('CRASH', `${proc.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    world.broken(
+      'CRASH',
+      `${proc.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
 }
 
 /** The shape of every loop: at once while there is more, else after a while or a wake-up; errors are backed off from. */

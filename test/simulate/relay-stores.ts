@@ -101,8 +101,7 @@ export class SimulatedQueue implements Shape<QueueStore> {
   ): Promise<Set<number>> {
     return this.ask(() => {
       const still = new Set(held.filter((one) => this.stands(owner, one)).map(({ slot }) => slot));
-      for (const { slot, epoch } of held)
-        if (still.has(slot)) this.watch.accepts(owner, slot, epoch);
+      for (const { slot, epoch } of held) if (still.has(slot)) this.watch.accepts(owner, slot, epoch);
       for (const one of sent) if (still.has(one.event.slot)) this.gone(one);
       for (const one of refused) if (still.has(one.event.slot)) this.block(one);
       return still;
@@ -150,7 +149,9 @@ export class SimulatedQueue implements Shape<QueueStore> {
   }
 
   private ofTenants({ slot, priority, from }: QueueRange): Map<string, QueueRow[]> {
-    const rows = this.inSight(slot).filter(({ event }) => event.priority === priority && event.tenantId >= from);
+    const rows = this.inSight(slot).filter(
+      ({ event }) => event.priority === priority && event.tenantId >= from,
+    );
     const byTenant = Map.groupBy(rows, ({ event }) => event.tenantId);
     return new Map([...byTenant].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, TENANTS));
   }
@@ -164,7 +165,13 @@ export class SimulatedQueue implements Shape<QueueStore> {
     const receipt = this.db.receipts.get(ref);
     const position = { partition, offset: Number(offset), publishedAt: this.db.world.now };
     if (!receipt)
-      this.db.receipts.set(ref, { event: row.event, ...position, requeued: false, republished: 0, lastTryAt: 0 });
+      this.db.receipts.set(ref, {
+        event: row.event,
+        ...position,
+        requeued: false,
+        republished: 0,
+        lastTryAt: 0,
+      });
     else if (receipt.requeued) Object.assign(receipt, position, { requeued: false });
     if (this.db.blocks.get(row.event.key)?.status === 'FAILED') this.db.blocks.delete(row.event.key);
   }
@@ -203,7 +210,9 @@ export class SimulatedLeases implements Shape<LeaseStore> {
       relays.set(owner, now + leaseMs);
       const fair = share(1 + others);
       const mine = slots.map((row, slot) => ({ row, slot })).filter(({ row }) => row.owner === owner);
-      const free = slots.map((row, slot) => ({ row, slot })).filter(({ row }) => row.owner !== owner && row.leaseUntil <= now);
+      const free = slots
+        .map((row, slot) => ({ row, slot }))
+        .filter(({ row }) => row.owner !== owner && row.leaseUntil <= now);
       const taken = free.slice(0, Math.max(0, fair - mine.length));
       for (const { row, slot } of taken) {
         this.db.world.note(() => `${owner} takes slot ${slot} from ${row.owner}`);

@@ -7,17 +7,15 @@ import { type House, LEASE_MS, loop, SILENT } from './house.js';
 import { RETRY_SCHEDULE_MS } from './watch.js';
 import { Proc } from './world.js';
 
-const LOW_WATER_EVERY_MS = 300;
+const LOW_WATER_EVERY_MS = 400;
+/** The safety net of a lane that was not woken. */
+const SWEEP_MS = 600;
 
 /** Starts a relay: our leases, lanes and sender, driven by simulated loops. */
 export function startRelay(house: House, name: string, skewMs: number, batchSize: number): Proc {
   const { world, log, doubles } = house;
   const proc = new Proc(name, skewMs);
-  const leases = doubles.leases(
-    doubles.leaseStore(proc, house) as LeaseStore,
-    name,
-    () => world.now,
-  );
+  const leases = doubles.leases(doubles.leaseStore(proc, house) as LeaseStore, name, () => world.now);
   const port = { append: (_topic: string, records: readonly LogRecord[]) => log.append(proc, records) };
   const parts = {
     leases,
@@ -44,7 +42,7 @@ export function startRelay(house: House, name: string, skewMs: number, batchSize
     }),
     ...Array.from({ length: LANES }, (_, number) => {
       const lane = doubles.lane(number, parts);
-      return loop(house, proc, 400, () => lane.step());
+      return loop(house, proc, SWEEP_MS, () => lane.step());
     }),
   ];
   void Promise.all(loops).then(async () => {
@@ -54,4 +52,3 @@ export function startRelay(house: House, name: string, skewMs: number, batchSize
   world.note(() => `${name} starts`);
   return proc;
 }
-

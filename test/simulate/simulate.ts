@@ -15,7 +15,7 @@ const STORM_MS = 3_000;
 /** In calm, everything has to be at its place by then. */
 const QUIET_WITHIN_MS = 30_000;
 /** Once quiet, it has to stay so. */
-const STAYS_QUIET_MS = 1_000;
+const STAYS_QUIET_MS = 800;
 
 /** How a seed ended. */
 export interface Outcome {
@@ -71,7 +71,7 @@ function build(world: World, { doubles, withoutLeases = false }: RunOptions): Ho
   watch.db = db;
   watch.log = log;
   world.failing = random.pick([0, 0.01, 0.04]);
-  const group = new Group(world, partitions, 500);
+  const group = new Group(world, partitions, 600);
   return { world, db, log, group, watch, relays: new Set(), doubles: { ...OURS, ...doubles } };
 }
 
@@ -116,10 +116,15 @@ function keep(house: House): void {
   });
 }
 
-function draw({ world: { random }, log }: House, aggregates: readonly Aggregate[], cast: Fault['cast']): Fault[] {
+function draw(
+  { world: { random }, log }: House,
+  aggregates: readonly Aggregate[],
+  cast: Fault['cast'],
+): Fault[] {
   const faults: Fault[] = [];
   const some = (kind: Fault['kind'], most: number): void => {
-    for (let i = random.whole(0, most); i > 0; i--) faults.push({ kind, at: random.between(100, STORM_MS), cast });
+    for (let i = random.whole(0, most); i > 0; i--)
+      faults.push({ kind, at: random.between(100, STORM_MS), cast });
   };
   some('kill relay', 2);
   some('stop relay', 2);
@@ -154,4 +159,3 @@ async function staysQuiet(house: House): Promise<void> {
   await world.runUntil(world.now + STAYS_QUIET_MS, () => false);
   if (ends() !== before) world.broken('UNBOUNDED', 'something is sent again and again');
 }
-

@@ -44,9 +44,14 @@ export class Watch implements LogWatch {
     for (const slot of new Set(records.map(({ key }) => parseInt(key.slice(-1), 16)))) {
       const { owner, leaseUntil } = this.db.slots[slot]!;
       if (owner !== proc.name || leaseUntil <= this.world.now)
-        this.world.broken('FENCE', `${proc.name} sends for slot ${slot}, which ${owner} has until ${leaseUntil}`);
+        this.world.broken(
+          'FENCE',
+          `${proc.name} sends for slot ${slot}, which ${owner} has until ${leaseUntil}`,
+        );
     }
-    this.world.note(() => `${proc.name} sends ${records.map((one) => refOf(toldBy(one).key, toldBy(one).seq)).join(' ')}`);
+    this.world.note(
+      () => `${proc.name} sends ${records.map((one) => refOf(toldBy(one).key, toldBy(one).seq)).join(' ')}`,
+    );
   }
 
   appended({ key, seq, eventId }: Told, partition: number): void {
@@ -81,7 +86,8 @@ export class Watch implements LogWatch {
   acknowledged(event: HouseEvent): void {
     const ref = refOf(event.key, event.seq);
     this.world.note(() => `${ref} is acknowledged`);
-    if (!this.appendedRefs.has(ref)) this.world.broken('LOST', `${ref} left the queue, and the log never had it`);
+    if (!this.appendedRefs.has(ref))
+      this.world.broken('LOST', `${ref} left the queue, and the log never had it`);
   }
 
   blocked(event: HouseEvent, before: Block | undefined, after: Block): void {
@@ -90,8 +96,11 @@ export class Watch implements LogWatch {
     const refusals = this.refusals.get(ref) ?? 0;
     if (refusals === 0) this.world.broken('BURNED', `${ref} burned a try that the log never refused`);
     else if (after.attempts > refusals || after.attempts !== (before?.attempts ?? 0) + 1)
-      this.world.broken('ATTEMPTS', `${ref}: ${after.attempts} tries counted after ${before?.attempts ?? 0}, ${refusals} made`);
-    if ((after.status === 'DLQ') !== (after.attempts > RETRY_SCHEDULE_MS.length))
+      this.world.broken(
+        'ATTEMPTS',
+        `${ref}: ${after.attempts} tries counted after ${before?.attempts ?? 0}, ${refusals} made`,
+      );
+    if ((after.status === 'DLQ') !== after.attempts > RETRY_SCHEDULE_MS.length)
       this.world.broken('ATTEMPTS', `${ref} is ${after.status} after ${after.attempts} tries`);
   }
 
@@ -103,7 +112,8 @@ export class Watch implements LogWatch {
     this.world.note(() => `${ref} is applied`);
     if (applied.includes(seq)) this.world.broken('TWICE', `${ref} was applied twice`);
     else if (seq < last) this.world.broken('INVERTED', `${ref} was applied after version ${last}`);
-    else if (seq > last + 1) this.world.broken('GAP', `${ref} was applied over the gap after version ${last}`);
+    else if (seq > last + 1)
+      this.world.broken('GAP', `${ref} was applied over the gap after version ${last}`);
   }
 
   /** After a commit: the read model, the inbox and the mark of a key tell one story. */
@@ -142,11 +152,21 @@ export class Watch implements LogWatch {
 
   buried(letter: Letter): void {
     const { key, seq, status, code, retryCount } = letter;
-    this.world.note(() => `${key === null ? `${letter.partition}/${letter.offset}` : refOf(key, seq!)} is ${status}: ${code}`);
+    this.world.note(
+      () =>
+        `${key === null ? `${letter.partition}/${letter.offset}` : refOf(key, seq!)} is ${status}: ${code}`,
+    );
     const entry = this.log.partitions[letter.partition]!.entries[letter.offset];
     const { value } = entry?.record ?? {};
-    if (entry && !this.log.reused.has(`${letter.partition}/${letter.offset}`) && (value?.toString() ?? null) !== letter.value)
-      this.world.broken('DEAD_LETTER', `the dead letter of ${letter.partition}/${letter.offset} is not its record`);
+    if (
+      entry &&
+      !this.log.reused.has(`${letter.partition}/${letter.offset}`) &&
+      (value?.toString() ?? null) !== letter.value
+    )
+      this.world.broken(
+        'DEAD_LETTER',
+        `the dead letter of ${letter.partition}/${letter.offset} is not its record`,
+      );
     if (key === null) return;
     const ref = refOf(key, seq!);
     const known = this.keysWithLetters.has(key) || this.log.lostKeys.has(key);
@@ -179,7 +199,8 @@ export class Watch implements LogWatch {
   get quiet(): boolean {
     if (this.writing > 0 || this.world.belated > 0) return false;
     if (this.db.queue.size > 0 || this.db.open > 0) return false;
-    for (const [partition, { next }] of this.db.offsets) if (this.log.holdsFrom(partition, next)) return false;
+    for (const [partition, { next }] of this.db.offsets)
+      if (this.log.holdsFrom(partition, next)) return false;
     for (const event of this.truth.values()) if (!this.atItsPlace(event)) return false;
     return true;
   }
@@ -189,7 +210,13 @@ export class Watch implements LogWatch {
     for (const event of this.truth.values()) {
       if (this.atItsPlace(event)) continue;
       const ref = refOf(event.key, event.seq);
-      if (this.log.partitions.some(({ entries }, partition) => entries.slice(this.db.offsets.get(partition)?.next ?? 0).some((entry) => entry?.told && refOf(entry.told.key, entry.told.seq) === ref)))
+      if (
+        this.log.partitions.some(({ entries }, partition) =>
+          entries
+            .slice(this.db.offsets.get(partition)?.next ?? 0)
+            .some((entry) => entry?.told && refOf(entry.told.key, entry.told.seq) === ref),
+        )
+      )
         this.world.broken('STUCK', `${ref} waits in the log for ever`);
       else if (this.db.isQueued(event)) this.world.broken('STUCK', `${ref} waits in the queue for ever`);
       else if (this.db.lettersOf(event.key).some(({ seq }) => seq === event.seq))
@@ -213,7 +240,8 @@ export class Watch implements LogWatch {
   }
 
   private settledRecord(partition: number, offset: number, told: Told | null): boolean {
-    if (told === null) return this.db.letters.some((one) => one.partition === partition && one.offset === offset);
+    if (told === null)
+      return this.db.letters.some((one) => one.partition === partition && one.offset === offset);
     if ((this.db.marks.get(told.key) ?? 0) >= told.seq) return true;
     return this.db.letters.some(({ key, seq }) => key === told.key && seq === told.seq);
   }
@@ -221,10 +249,14 @@ export class Watch implements LogWatch {
   private checkAttempts(ref: string, retryCount: number): void {
     const trouble = this.truth.get(ref)?.trouble;
     const failures = this.failures.get(ref) ?? 0;
-    if (failures === 0) return this.world.broken('BURNED', `${ref} is dead, and never failed by its own fault`);
+    if (failures === 0)
+      return this.world.broken('BURNED', `${ref} is dead, and never failed by its own fault`);
     const expected = trouble === 'unclear' ? MAX_RETRIES : trouble === 'flaky' ? -1 : 0;
     if (retryCount !== expected || failures < retryCount + 1)
-      this.world.broken('ATTEMPTS', `${ref} (${trouble}) is dead after ${retryCount} retries; ${failures} tries failed`);
+      this.world.broken(
+        'ATTEMPTS',
+        `${ref} (${trouble}) is dead after ${retryCount} retries; ${failures} tries failed`,
+      );
   }
 }
 

@@ -51,7 +51,12 @@ export class SimulatedWork implements Shape<BackgroundWork> {
       }
   }
 
-  private send<T extends object>(tx: Tx, channel: Channel, sent: Sql, values: readonly unknown[]): Promise<T[]> {
+  private send<T extends object>(
+    tx: Tx,
+    channel: Channel,
+    sent: Sql,
+    values: readonly unknown[],
+  ): Promise<T[]> {
     const { world, link } = this.db;
     return world.request<object[]>(
       this.proc,

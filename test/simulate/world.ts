@@ -265,5 +265,5 @@ const brief = (text: string): string => text.replaceAll(/[0-9a-f-]{36}\/[0-9a-f-
 
 const before = (a: Task, b: Task): boolean => a.due < b.due || (a.due === b.due && a.order < b.order);
 
-/** Resolves when every microtask has run: all code under test waits for the next task. */
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Resolves when every microtask has run, as Node's ticks do: all code under test waits for the next task. */
+const settled = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));

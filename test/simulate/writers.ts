@@ -23,7 +23,7 @@ export const aggregate = (number: number, slot: number): Aggregate => ({
   tenantId: `00000000-0000-7000-8000-00000000000${(number % 3) + 1}`,
   aggregateId: `10000000-0000-7000-8000-0000000${hex(number, 4)}${hex(slot, 1)}`,
   slot,
-  priority: number >> 1 & 1,
+  priority: (number >> 1) & 1,
 });
 
 export const keyOf = ({ tenantId, aggregateId }: Aggregate): string => `${tenantId}/${aggregateId}`;
@@ -76,7 +76,10 @@ export class Writer {
       this.append(tx, one, begun);
       await world.sleep(this.proc, world.random.between(0, 4));
     }
-    await world.sleep(this.proc, world.random.chance(0.1) ? world.random.between(50, 900) : world.random.between(0, 8));
+    await world.sleep(
+      this.proc,
+      world.random.chance(0.1) ? world.random.between(50, 900) : world.random.between(0, 8),
+    );
     if (!tx.open || world.random.chance(0.05)) return db.rollback(tx);
     db.commit(tx, () => undefined);
     if (world.random.chance(0.8)) for (const relay of this.house.relays) relay.wake();
