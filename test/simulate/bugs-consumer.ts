@@ -311,7 +311,7 @@ export const CONSUMER_BUGS: readonly PlantedBug[] = [
     },
   },
   {
-    name: "broker's-offset",
+    name: 'brokers-offset',
     what: "reading begins at the broker's offset and not at the database's",
     breaks: ['TORN', 'GAP'],
     options: { doubles: { firstOffset: (_ours, brokers) => brokers } },

@@ -329,7 +329,7 @@ export const RELAY_BUGS: readonly PlantedBug[] = [
   {
     name: 'outage-burns-a-try',
     what: 'a broker that does not answer counts as a refusal',
-    breaks: ['BURNED'],
+    breaks: ['BURNED', 'ATTEMPTS'],
     options: { doubles: sender(Blaming) },
   },
   {

@@ -37,6 +37,7 @@ export function strike(house: House, { kind, cast }: Fault): void {
   const { world, db, log } = house;
   const { random } = world;
   world.note(() => `fault: ${kind}`);
+  if (!kind.includes('relay') && !kind.includes('consumer')) world.bit(kind);
   const partition = random.whole(0, log.partitions.length - 1);
   const end = log.end(partition);
   const relay = one(house, house.relays);
@@ -90,6 +91,7 @@ function ambush({ world: { random } }: House, proc: Proc, link: Link, strike: ()
 function killRelay(house: House, { skew, batch }: Cast, relay: Proc): void {
   const { world, relays } = house;
   if (!relays.delete(relay)) return;
+  world.bit('relays killed');
   kill(house, relay);
   world.at(world.now + world.random.between(20, 600), () =>
     startRelay(house, `${relay.name}'`, skew(), batch),
@@ -99,12 +101,14 @@ function killRelay(house: House, { skew, batch }: Cast, relay: Proc): void {
 function killConsumer(house: House, cast: Cast, consumer: Proc): void {
   const { world } = house;
   if (!cast.consumers.delete(consumer)) return;
+  world.bit('consumers killed');
   kill(house, consumer);
   world.at(world.now + world.random.between(20, 600), () => join(house, cast, `${consumer.name}'`));
 }
 
 /** SIGSTOP, and SIGCONT some time later: before the lease is over, or long after. */
 function stop({ world }: House, proc: Proc): void {
+  world.bit('processes stopped');
   proc.pausedUntil = world.now + world.random.between(LEASE_MS / 5, LEASE_MS * 2);
   world.note(() => `${proc.name} is stopped until ${proc.pausedUntil.toFixed(1)}`);
 }

@@ -237,6 +237,7 @@ export class Database {
       return going();
     }
     if (this.deadlocks(tx, lock.holder)) return done(pgError('40P01'));
+    this.world.bit('waits for a lock');
     tx.waitsFor = name;
     lock.waiting.push({ tx, granted: going });
   }

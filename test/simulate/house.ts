@@ -1,6 +1,7 @@
 import type { BatchApplier } from '../../src/modules/consumer/processing/batch-applier.js';
 import { kindOf } from '../../src/modules/consumer/processing/failures.js';
 import type { Projector } from '../../src/modules/consumer/contract/projector.js';
+import { FencedError } from '../../src/modules/consumer/persistence/fenced-error.js';
 import type { OffsetStore } from '../../src/modules/consumer/persistence/offset-store.js';
 import type { Projectors } from '../../src/modules/consumer/contract/projector.js';
 import type { LeaseStore } from '../../src/modules/outbox/persistence/lease-store.js';
@@ -80,6 +81,7 @@ export const OURS: Doubles = {
 /** An error that a loop of the house backed off from: one that nobody expects ends the run. */
 export function expectable({ world }: House, proc: Proc, error: unknown): void {
   world.note(() => `${proc.name}: ${String(error)}`);
+  if (error instanceof FencedError) world.bit('consumers fenced');
   if (kindOf(error) !== 'infrastructure' && !(error instanceof RecordRefusedError))
     world.broken(
       'CRASH',

@@ -39,15 +39,20 @@ async function one(seed: number, bug: PlantedBug | undefined, whole: boolean): P
 
 async function seedsOf(n: number): Promise<number> {
   let failures = 0;
+  let events = 0;
+  const all = new Map<string, number>();
   for (let seed = 1; seed <= n; seed++) {
-    const { breach } = await simulate(seed);
+    const { breach, bites, ...rest } = await simulate(seed);
+    events += rest.events;
+    for (const [what, times] of bites) all.set(what, (all.get(what) ?? 0) + times);
     if (!breach) continue;
     failures += 1;
     if (failures > 3) continue;
     await one(seed, undefined, false);
     console.log(`replay: npm run simulate -- --seed ${seed} --trace\n`);
   }
-  console.log(`${n} seeds, ${failures} failed`);
+  const struck = [...all].sort(([a], [b]) => (a < b ? -1 : 1)).map(([what, times]) => `${what} ${times}`);
+  console.log(`${n} seeds, ${failures} failed; ${events} events; ${struck.join(', ')}`);
   return failures;
 }
 

@@ -101,7 +101,9 @@ export class SimulatedQueue implements Shape<QueueStore> {
   ): Promise<Set<number>> {
     return this.ask(() => {
       const still = new Set(held.filter((one) => this.stands(owner, one)).map(({ slot }) => slot));
-      for (const { slot, epoch } of held) if (still.has(slot)) this.watch.accepts(owner, slot, epoch);
+      for (const { slot, epoch } of held)
+        if (still.has(slot)) this.watch.accepts(owner, slot, epoch);
+        else this.db.world.bit('acknowledgements fenced');
       for (const one of sent) if (still.has(one.event.slot)) this.gone(one);
       for (const one of refused) if (still.has(one.event.slot)) this.block(one);
       return still;

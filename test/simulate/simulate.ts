@@ -27,6 +27,8 @@ export interface Outcome {
   readonly trace: readonly string[];
   readonly events: number;
   readonly steps: number;
+  /** How often what hurt, by name. */
+  readonly bites: ReadonlyMap<string, number>;
   /** Times in the simulated world, ms. */
   readonly quietAt: number;
 }
@@ -57,6 +59,7 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
     trace: trace ?? [],
     events: house.watch.truth.size,
     steps: world.steps,
+    bites: world.bites,
     quietAt: world.now,
   };
 }

@@ -59,6 +59,7 @@ export class Watch implements LogWatch {
     this.world.note(() => `the log takes ${ref} into ${partition}`);
     const last = this.lastAppended.get(key) ?? 0;
     if (seq > last + 1) this.world.broken('INVERTED', `the log got ${ref} after version ${last}`);
+    if (seq <= last) this.world.bit('duplicates in the log');
     this.lastAppended.set(key, Math.max(last, seq));
     this.appendedRefs.add(ref);
     if ((this.partitionOfKey.get(key) ?? partition) !== partition)
@@ -93,6 +94,7 @@ export class Watch implements LogWatch {
   blocked(event: HouseEvent, before: Block | undefined, after: Block): void {
     const ref = refOf(event.key, event.seq);
     this.world.note(() => `${ref} is ${after.status} after ${after.attempts} tries`);
+    this.world.bit('tries refused');
     const refusals = this.refusals.get(ref) ?? 0;
     if (refusals === 0) this.world.broken('BURNED', `${ref} burned a try that the log never refused`);
     else if (after.attempts > refusals || after.attempts !== (before?.attempts ?? 0) + 1)
@@ -167,6 +169,7 @@ export class Watch implements LogWatch {
         'DEAD_LETTER',
         `the dead letter of ${letter.partition}/${letter.offset} is not its record`,
       );
+    this.world.bit(`dead letters, ${status}`);
     if (key === null) return;
     const ref = refOf(key, seq!);
     const known = this.keysWithLetters.has(key) || this.log.lostKeys.has(key);
@@ -179,6 +182,7 @@ export class Watch implements LogWatch {
   /** The auditor, or an operator, sends an event again. */
   resumed(event: HouseEvent, tries: number): void {
     const ref = refOf(event.key, event.seq);
+    this.world.bit('events resumed');
     this.world.note(() => `${ref} is resumed, for the ${tries}. time`);
     if ((this.db.marks.get(event.key) ?? 0) >= event.seq)
       this.world.broken('TWICE', `${ref} was resumed though it is applied`);

@@ -95,6 +95,8 @@ export class World {
   steps = 0;
   /** Requests whose senders gave up, and which will still arrive. */
   belated = 0;
+  /** How often what happened that is meant to hurt: a fault that didn't bite proves nothing. */
+  readonly bites = new Map<string, number>();
   private order = 0;
   private readonly heap: Task[] = [];
 
@@ -107,6 +109,10 @@ export class World {
   /** Writes a line of the trace; `line` is only called when somebody reads. */
   note(line: () => string): void {
     this.trace?.push(`${this.now.toFixed(1).padStart(9)} ${brief(line())}`);
+  }
+
+  bit(what: string): void {
+    this.bites.set(what, (this.bites.get(what) ?? 0) + 1);
   }
 
   /** Records the first breach, which ends the run. */
@@ -179,9 +185,13 @@ export class World {
       if (channel) arrival = channel.arrival = Math.max(arrival, channel.arrival);
       this.spring(proc, link);
       const meddled = !this.calm && random.chance(this.failing);
-      const fate = meddled ? random.pick(['request', 'answer', 'late'] as const) : 'ok';
+      const fates = link.late
+        ? (['request', 'answer', 'late', 'late'] as const)
+        : (['request', 'answer'] as const);
+      const fate = meddled ? random.pick(fates) : 'ok';
       if (fate === 'request') return fail(arrival + random.between(0, 200));
-      const late = fate === 'late' && link.late;
+      const late = fate === 'late';
+      if (fate !== 'ok') this.bit(late ? 'requests delivered late' : 'answers lost');
       if (late) {
         this.belated += 1;
         fail(arrival + random.between(0, 100));
