@@ -1,5 +1,5 @@
 import { Auditor } from './auditor.js';
-import type { PlantedBug } from './bugs.js';
+import type { PlantedBug } from './planted-bug.js';
 import type { HouseEvent, Letter, Receipt } from './database.js';
 import { type Doubles } from './house.js';
 

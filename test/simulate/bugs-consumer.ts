@@ -12,10 +12,11 @@ import { readKeyStates, recordApplied } from '../../src/modules/consumer/persist
 import type { OffsetStore, PartitionClaim } from '../../src/modules/consumer/persistence/offset-store.js';
 import { kindOf } from '../../src/modules/consumer/processing/failures.js';
 import type { BackgroundTx, BackgroundWork } from '../../src/platform/database/unit-of-work.js';
-import type { PlantedBug } from './bugs.js';
+import type { PlantedBug } from './planted-bug.js';
 import { consumerStatements, EFFECT, moveOffset, raiseMark, writeInbox } from './consumer-statements.js';
 import { pgError, refOf } from './database.js';
-import { type Doubles, OURS } from './house.js';
+import type { Doubles } from './house.js';
+import { OURS } from './ours.js';
 import type { Statements } from './work.js';
 import type { Watch } from './watch.js';
 

@@ -16,7 +16,7 @@ import {
   type LogRecord,
   RecordRefusedError,
 } from '../../src/platform/event-log/event-log.js';
-import type { PlantedBug } from './bugs.js';
+import type { PlantedBug } from './planted-bug.js';
 import type { Database, QueueRow } from './database.js';
 import { type Doubles, LEASE_MS, TOPIC } from './house.js';
 import { toldBy } from './log.js';

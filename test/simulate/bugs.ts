@@ -1,17 +1,8 @@
 import { AUDITOR_BUGS } from './bugs-auditor.js';
 import { CONSUMER_BUGS } from './bugs-consumer.js';
 import { RELAY_BUGS } from './bugs-relay.js';
-import { type Outcome, type RunOptions, simulate } from './simulate.js';
-import type { Breach } from './world.js';
-
-/** A mistake that somebody made, somewhere, once; here it is made on purpose, and every one has to be caught. */
-export interface PlantedBug {
-  readonly name: string;
-  readonly what: string;
-  /** What may be broken first; a seed that breaks anything else doesn't count. */
-  readonly breaks: readonly Breach[];
-  readonly options: RunOptions;
-}
+import type { PlantedBug } from './planted-bug.js';
+import { type Outcome, simulate } from './simulate.js';
 
 export const BUGS: readonly PlantedBug[] = [...RELAY_BUGS, ...CONSUMER_BUGS, ...AUDITOR_BUGS];
 

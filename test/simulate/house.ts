@@ -6,20 +6,16 @@ import type { OffsetStore } from '../../src/modules/consumer/persistence/offset-
 import type { Projectors } from '../../src/modules/consumer/contract/projector.js';
 import type { LeaseStore } from '../../src/modules/outbox/persistence/lease-store.js';
 import type { QueueStore } from '../../src/modules/outbox/persistence/queue-store.js';
-import { Lane, type LaneParts } from '../../src/modules/outbox/relay/lane.js';
-import { Leases } from '../../src/modules/outbox/relay/leases.js';
-import { LowWater } from '../../src/modules/outbox/relay/low-water.js';
-import { Sender } from '../../src/modules/outbox/relay/sender.js';
+import type { Lane, LaneParts } from '../../src/modules/outbox/relay/lane.js';
+import type { Leases } from '../../src/modules/outbox/relay/leases.js';
+import type { LowWater } from '../../src/modules/outbox/relay/low-water.js';
+import type { Sender } from '../../src/modules/outbox/relay/sender.js';
 import type { BackgroundWork } from '../../src/platform/database/unit-of-work.js';
 import { type EventLog, RecordRefusedError } from '../../src/platform/event-log/event-log.js';
 import type { LoopLog } from '../../src/platform/worker/loop.js';
-import { Auditor } from './auditor.js';
-import { consumerStatements } from './consumer-statements.js';
 import type { Database } from './database.js';
-import { readModel } from './read-model.js';
 import type { Group, Log } from './log.js';
-import { SimulatedLeases, SimulatedQueue } from './relay-stores.js';
-import { MAX_RETRIES, type Watch } from './watch.js';
+import type { Watch } from './watch.js';
 import type { Shape, Statements } from './work.js';
 import type { Proc, World } from './world.js';
 
@@ -38,6 +34,12 @@ export interface House {
   readonly doubles: Doubles;
 }
 
+/** Looks after what stands still: by itself, and with an operator's rights. */
+export interface Keeper {
+  step(): void;
+  operate(): void;
+}
+
 /** What the house is made of: our own code over simulated servers. A planted bug replaces one part, or a few. */
 export interface Doubles {
   readonly queue: (proc: Proc, house: House) => Shape<QueueStore>;
@@ -54,29 +56,10 @@ export interface Doubles {
   readonly maxRetries: number;
   /** The offset to read from, given the database's and what the broker keeps. */
   readonly firstOffset: (ours: number, brokers: number) => number;
-  readonly auditor: (house: House) => Auditor;
+  readonly auditor: (house: House) => Keeper;
   /** Whether a month of the event table may go. */
   readonly mayDrop: (watch: Watch, month: number) => boolean;
 }
-
-export const OURS: Doubles = {
-  queue: (proc, { db, watch }) => new SimulatedQueue(proc, db, watch),
-  leaseStore: (proc, { db }) => new SimulatedLeases(proc, db),
-  leases: (store, owner, monotonic) => new Leases(store, owner, LEASE_MS, monotonic),
-  sender: (log) => new Sender(log, TOPIC),
-  lane: (number, parts) => new Lane(number, parts),
-  lowWater: (queue, owner) => new LowWater(queue, owner),
-  statements: consumerStatements,
-  applier: null,
-  projector: readModel,
-  maxRetries: MAX_RETRIES,
-  firstOffset: (ours) => ours,
-  auditor: (house) => new Auditor(house),
-  mayDrop: (watch, month) =>
-    [...watch.truth.values()].every(
-      (event) => event.month !== month || (watch.applied(event) && !watch.db.isQueued(event)),
-    ),
-};
 
 /** An error that a loop of the house backed off from: one that nobody expects ends the run. */
 export function expectable({ world }: House, proc: Proc, error: unknown): void {

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { BUGS, firstToCatch, type PlantedBug } from './bugs.js';
+import { BUGS, firstToCatch } from './bugs.js';
+import type { PlantedBug } from './planted-bug.js';
 import { type Outcome, simulate } from './simulate.js';
 
 const TRACE_TAIL = 60;
