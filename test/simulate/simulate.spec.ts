@@ -4,7 +4,7 @@ import { BUGS, firstToCatch } from './bugs.js';
 import { simulate } from './simulate.js';
 
 /** Some of the seeds that `npm run simulate` runs: enough to notice in seconds what broke. */
-const SEEDS = 150;
+const SEEDS = 100;
 
 describe('the simulation', () => {
   it('keeps every promise under kills, stops, outages, losses and rebalances', async () => {
