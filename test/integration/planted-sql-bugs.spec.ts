@@ -64,7 +64,7 @@ describe('on a real PostgreSQL', () => {
     });
   const append = (tx: Tx, aggregateId: string, version: number): Promise<void> =>
     appendChanges(tx, path.ctx, [
-      { aggregateType: 'guest', aggregateId, version, type: 'guest.updated', data: {}, changes: {} },
+      { aggregateType: 'guest', aggregateId, version, type: 'guest.changed', data: {}, changes: {} },
     ]);
 
   it('reading on from the last id loses what commits late; reading from the head does not', async () => {
