@@ -96,7 +96,7 @@ async function main(): Promise<boolean> {
   const begun = performance.now();
   const bugs = bug ? [bug] : BUGS;
   const seeds = bug ? 0 : count(values.seeds ?? '10000');
-  const failures = await seedsOf(seeds);
+  const failures = bug ? 0 : await seedsOf(seeds);
   const caught = await plantedOnes(bugs);
   const seconds = Math.round((performance.now() - begun) / 100) / 10;
   if (values.json) console.log(JSON.stringify({ seeds, failures, planted: bugs.length, caught, seconds }));
@@ -105,4 +105,9 @@ async function main(): Promise<boolean> {
 
 // Thousands of errors are thrown on purpose; nobody reads where from.
 Error.stackTraceLimit = process.argv.includes('--seed') ? 20 : 0;
-process.exitCode = (await main()) ? 0 : 1;
+try {
+  process.exitCode = (await main()) ? 0 : 1;
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
