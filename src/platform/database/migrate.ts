@@ -5,6 +5,7 @@ import { OutboxIndexes1763700000006 } from '../../../migrations/1763700000006-ou
 import { OutboxOperations1763700000005 } from '../../../migrations/1763700000005-outbox-operations.js';
 import { EventSize1763700000009 } from '../../../migrations/1763700000009-event-size.js';
 import { Reservations1763700000003 } from '../../../migrations/1763700000003-reservations.js';
+import { DeadLetters1763700000007 } from '../../../migrations/1763700000007-dead-letters.js';
 import { Tenancy1763700000001 } from '../../../migrations/1763700000001-tenancy.js';
 
 /** Every migration, in order; the schema is nothing else. */
@@ -16,6 +17,7 @@ export const MIGRATIONS = [
   OutboxOperations1763700000005,
   OutboxIndexes1763700000006,
   EventSize1763700000009,
+  DeadLetters1763700000007,
 ];
 
 /** The data source of the schema's owner; also `ormconfig.ts`, for TypeORM's own command line. */
