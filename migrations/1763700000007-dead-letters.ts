@@ -26,7 +26,7 @@ export class DeadLetters1763700000007 implements MigrationInterface {
       DROP INDEX dead_letters_key;
       CREATE INDEX dead_letters_key ON dead_letters (aggregate_id, tenant_id, key_seq);
       CREATE INDEX dead_letters_replaying ON dead_letters (aggregate_id, key_seq) WHERE status = 'REPLAYING';
-      CREATE INDEX dead_letters_open ON dead_letters (created_at) WHERE status IN ('DEAD', 'PARKED', 'REPLAYING');
+      CREATE INDEX dead_letters_unresolved ON dead_letters (status, created_at) WHERE status <> 'RESOLVED';
 
       CREATE FUNCTION app.check_dead_letter_move() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN
@@ -72,7 +72,7 @@ export class DeadLetters1763700000007 implements MigrationInterface {
     await runner.query(`
       DROP TRIGGER dead_letters_moves ON dead_letters;
       DROP FUNCTION app.check_dead_letter_move;
-      DROP INDEX dead_letters_open, dead_letters_replaying, dead_letters_key;
+      DROP INDEX dead_letters_unresolved, dead_letters_replaying, dead_letters_key;
       CREATE INDEX dead_letters_key ON dead_letters (aggregate_id, tenant_id);
       -- An older release knows two states; what it would take for open is given up for good.
       DELETE FROM dead_letters WHERE status IN ('RESOLVED', 'SKIPPED');

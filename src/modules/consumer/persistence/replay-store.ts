@@ -73,6 +73,12 @@ const PUBLISHED = sql(
      FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS p(tenant_id, dead_letter_id, replay)
     WHERE d.tenant_id = p.tenant_id AND d.dead_letter_id = p.dead_letter_id AND d.replay_count = p.replay AND d.status = 'REPLAYING'`,
 );
+const COUNTS = sql(
+  'consumer.count_dead_letters',
+  `SELECT s.status, count(d.status)::int AS count
+     FROM unnest('{DEAD,PARKED,REPLAYING,SKIPPED}'::text[]) AS s(status)
+     LEFT JOIN dead_letters d ON d.status = s.status AND d.status <> 'RESOLVED' GROUP BY s.status`,
+);
 const REFUSED = sql(
   'consumer.replay_refused',
   `UPDATE dead_letters SET status = 'DEAD', failure_code = 'RECORD_REFUSED', failure_cause = $4, attempted_at = clock_timestamp()
@@ -135,6 +141,12 @@ export class ReplayStore {
 
   async published(letters: readonly DueReplay[]): Promise<void> {
     await this.work.query(PUBLISHED, [...refs(letters), letters.map(({ replay }) => replay)]);
+  }
+
+  /** How many letters there are of each status but RESOLVED. */
+  async counts(): Promise<[string, number][]> {
+    const rows = await this.work.query<{ status: string; count: number }>(COUNTS, []);
+    return rows.map(({ status, count }) => [status, count]);
   }
 
   /** The log will never take it as it is. */
