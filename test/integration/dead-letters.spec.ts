@@ -229,7 +229,7 @@ describe('dead letters in the hands of operators', () => {
       }
       await path.consume(consumer);
       picky.poison.clear();
-      const [letter] = (await operations.list({ ...ALL, aggregateId: large }))!;
+      const [letter] = await operations.list({ ...ALL, aggregateId: large });
       await operations.patch(intent, letter!.deadLetterId, (data) => ({
         ...data,
         text: 'x'.repeat(100_000),
@@ -575,6 +575,6 @@ describe('dead letters in the hands of operators', () => {
 });
 
 /** A filter that means none is no failure here. */
-function missing(error: { code?: string }): void {
+function missing(error: Error & { code?: string }): void {
   if (error.code !== 'DEAD_LETTER_NOT_FOUND') throw error;
 }

@@ -176,12 +176,12 @@ export class ReliablePath {
     );
   }
 
-  /** Publishes replays and consumes them until none is under way. */
+  /** Consumes, publishes replays and consumes them, until none is under way. */
   async settle(consumer: EventProcessor, replays = this.replays(consumer)): Promise<void> {
     for (let before = -1; before !== this.store.records(TOPIC).length;) {
       before = this.store.records(TOPIC).length;
-      while (await replays.loop.runOnce());
       await this.consume(consumer);
+      while (await replays.loop.runOnce());
     }
   }
 
