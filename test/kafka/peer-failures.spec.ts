@@ -9,7 +9,7 @@ import { KafkaEventLog } from '../../src/platform/event-log/kafka/kafka-event-lo
 import { newId } from '../../src/platform/kernel/ids.js';
 import { type Broker, startBroker } from '../../tools/kafka/broker.mjs';
 import { FedConsumer } from '../support/fed-consumer.js';
-import { DLQ, GROUP, reservationData, ReliablePath, TOPIC } from '../support/reliable-path.js';
+import { reservationData, ReliablePath } from '../support/reliable-path.js';
 
 const SILENT = { warn: () => undefined, error: () => undefined };
 
@@ -28,6 +28,8 @@ describe('what others got wrong with Kafka:', () => {
   let broker: Broker;
   let path: ReliablePath;
   let log: KafkaEventLog;
+  /** Of each test its own: the broker is one, the databases are many. */
+  let from: { topic: string; group: string };
 
   const start = (): Promise<Broker> => startBroker({ dir, ...ports });
   const publish = async (count: number): Promise<void> => {
@@ -44,7 +46,7 @@ describe('what others got wrong with Kafka:', () => {
       );
   };
   /** Sends until the log takes it, as the relay's loop does. */
-  const send = async (relay = path.relay(log)): Promise<void> => {
+  const send = async (relay: ReturnType<ReliablePath['relay']>): Promise<void> => {
     for (;;)
       try {
         while (await relay.runOnce());
@@ -71,14 +73,9 @@ describe('what others got wrong with Kafka:', () => {
       sessionTimeoutMs: 2_000,
       timing: { pauseMs: 10, backoffMinMs: 10, backoffMaxMs: 200 },
     });
-    await log.provision(
-      [TOPIC, DLQ].map((name) => ({
-        name,
-        partitions: 1,
-        retentionMs: 3_600_000,
-        maxMessageBytes: 1_000_000,
-      })),
-    );
+    const name = `peers-${newId()}`;
+    from = { topic: name, group: name };
+    await log.provision([{ name, partitions: 1, retentionMs: 3_600_000, maxMessageBytes: 1_000_000 }]);
   });
   afterEach(async () => {
     await log.close();
@@ -86,8 +83,8 @@ describe('what others got wrong with Kafka:', () => {
   });
 
   it('an offset commit that commits nothing: group, broker and database agree, and who comes after is handed nothing before', async () => {
-    const relay = path.relay(log);
-    const first = await FedConsumer.of(path, log, path.consumer());
+    const relay = path.relay(log, { topic: from.topic });
+    const first = await FedConsumer.of(path, log, path.consumer(), from);
     await publish(5);
     await send(relay);
     await first.hasApplied(5);
@@ -98,7 +95,7 @@ describe('what others got wrong with Kafka:', () => {
       sink: SILENT,
     }).admin();
     await admin.connect();
-    const [topic] = await admin.fetchOffsets({ groupId: GROUP, topics: [TOPIC] });
+    const [topic] = await admin.fetchOffsets({ groupId: from.group, topics: [from.topic] });
     await admin.disconnect();
     const [row] = await path.rows<{ next: string }>(
       `SELECT next_offset::text AS next FROM reservation_event_offsets`,
@@ -106,30 +103,30 @@ describe('what others got wrong with Kafka:', () => {
     expect(topic!.partitions[0]!.offset).toBe(row!.next);
     await publish(1);
     await send(relay);
-    const second = await FedConsumer.of(path, log, path.consumer());
+    const second = await FedConsumer.of(path, log, path.consumer(), from);
     await second.hasApplied(6);
     expect(second.batches).toEqual([[BigInt(row!.next), BigInt(row!.next)]]);
     await second.stop();
   }, 120_000);
 
   it('events missed while the group was down: the first that comes back applies them', async () => {
-    const relay = path.relay(log);
-    const first = await FedConsumer.of(path, log, path.consumer());
+    const relay = path.relay(log, { topic: from.topic });
+    const first = await FedConsumer.of(path, log, path.consumer(), from);
     await publish(2);
     await send(relay);
     await first.hasApplied(2);
     await first.stop();
     await publish(3);
     await send(relay);
-    const back = await FedConsumer.of(path, log, path.consumer());
+    const back = await FedConsumer.of(path, log, path.consumer(), from);
     await back.hasApplied(5);
     await back.stop();
     expect(await path.count('dead_letters')).toBe(0);
   }, 120_000);
 
   it("a consumer that stays dead after the broker's restart: it goes on by itself, and readiness shows the gap", async () => {
-    const relay = path.relay(log);
-    const fed = await FedConsumer.of(path, log, path.consumer());
+    const relay = path.relay(log, { topic: from.topic });
+    const fed = await FedConsumer.of(path, log, path.consumer(), from);
     await publish(2);
     await send(relay);
     await fed.hasApplied(2);

@@ -14,10 +14,15 @@ export class FedConsumer {
     private readonly consumer: EventProcessor,
   ) {}
 
-  static async of(path: ReliablePath, log: EventLog, consumer: EventProcessor): Promise<FedConsumer> {
+  static async of(
+    path: ReliablePath,
+    log: EventLog,
+    consumer: EventProcessor,
+    from: { readonly topic: string; readonly group: string } = { topic: TOPIC, group: GROUP },
+  ): Promise<FedConsumer> {
     const fed = new FedConsumer(path, consumer);
     fed.subscription = await log.subscribe(
-      { topic: TOPIC, group: GROUP, maxBatchRecords: 50, maxBatchBytes: 4_000_000 },
+      { ...from, maxBatchRecords: 50, maxBatchBytes: 4_000_000 },
       {
         assigned: (topic, partition) => consumer.assigned(topic, partition),
         revoked: (topic, partition) => consumer.revoked(topic, partition),
