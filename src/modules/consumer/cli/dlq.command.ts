@@ -199,7 +199,7 @@ export class DlqSkipCommand extends ChangeLettersCommand {
       operations.skip(intent, await this.filterOf(app, options, STANDING)),
     );
     for (const { deadLetterId, why } of refused) note(`${deadLetterId} is not skipped: ${why}`);
-    if (letters.length === 0) throw new CliError('nothing was skipped', EXIT.refused);
+    if (letters.length === 0 && refused.length > 0) throw new CliError('nothing was skipped', EXIT.refused);
     const told = intent.dryRun ? 'would be skipped (dry run)' : 'skipped';
     result(
       options.json,

@@ -122,7 +122,7 @@ export class DeadLetterOperations {
   /** Sends letters off to be replayed, with those before them; answers all that are on their way now. */
   replay({ ctx, reason, dryRun }: Intent, filter: LetterFilter): Promise<LetterRow[]> {
     return this.perform('consumer.replay_letters', dryRun, async (tx) => {
-      const asked = await meant(tx, filter);
+      const asked = await findLetters(tx, filter);
       const letters = await lettersByRef(tx, await requestReplays(tx, asked));
       await audit(tx, ctx, 'dead_letter.replay_requested', letters, ({ replayCount }) => ({
         reason,
@@ -135,7 +135,7 @@ export class DeadLetterOperations {
   /** Settles letters without effect, each at its turn; what is parked behind them goes on. */
   skip({ ctx, reason, dryRun }: Intent, filter: LetterFilter): Promise<Skipped> {
     return this.perform('consumer.skip_letters', dryRun, async (tx) => {
-      const found = await meant(tx, filter);
+      const found = await findLetters(tx, filter);
       const ofKeys = found.filter((letter): letter is LetterRow & KeyRef => letter.aggregateId !== null);
       await lockKeys(tx, ofKeys);
       // Looked at again: a replay may have been asked for before the marks were ours.
@@ -194,13 +194,6 @@ export class DeadLetterOperations {
       throw error;
     }
   }
-}
-
-/** @throws DomainError DEAD_LETTER_NOT_FOUND when the filter means none */
-async function meant(tx: BackgroundTx, filter: LetterFilter): Promise<LetterRow[]> {
-  const letters = await findLetters(tx, filter);
-  if (letters.length === 0) throw notFound('dead letter');
-  return letters;
 }
 
 async function existing(tx: BackgroundTx, deadLetterId: string): Promise<LetterDetail> {
