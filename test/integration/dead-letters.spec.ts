@@ -317,6 +317,16 @@ describe('dead letters in the hands of operators', () => {
       expect(await applied(key)).toEqual([1, 2]);
     });
 
+    it('by two operators at once is done once, and the other is told', async () => {
+      const key = await parkedKey();
+      const [{ id }] = (await letters()) as [Letter];
+      const skip = (): ReturnType<DeadLetterOperations['skip']> =>
+        operations.skip(intent, { ...ALL, deadLetterId: id });
+      const both = await Promise.all([skip(), skip(), skip()]);
+      expect(both.reduce((sum, { letters: skipped }) => sum + skipped.length, 0)).toBe(1);
+      expect([await mark(key), (await audits('dead_letter.skipped')).length]).toEqual([2, 1]);
+    });
+
     it('and a consumer that parks at the same time leave no letter behind that could go on', async () => {
       const key = inSlot(0);
       picky.poison.add(`${key}/1`);
@@ -491,14 +501,17 @@ describe('dead letters in the hands of operators', () => {
     );
 
     it('that every event meets dead-letters none, however long it lasts', async () => {
+      // What went through before is no evidence.
+      await publish(inSlot(0), 1, 2);
+      await path.consume(consumer);
       const keys = Array.from({ length: 6 }, () => inSlot(0));
       for (const key of keys) await publish(key, 1, 1);
       await path.rows(`REVOKE INSERT, UPDATE ON occupancy_nights FROM tartware_worker`);
       for (let turn = 0; turn < 12; turn++) await path.consume(consumer);
-      expect([await path.count('dead_letters'), await path.count('event_inbox')]).toEqual([0, 0]);
+      expect([await path.count('dead_letters'), await path.count('event_inbox')]).toEqual([0, 2]);
       await path.rows(`GRANT INSERT, UPDATE ON occupancy_nights TO tartware_worker`);
       await path.consume(consumer);
-      expect([await path.count('dead_letters'), await path.count('event_inbox')]).toEqual([0, 6]);
+      expect([await path.count('dead_letters'), await path.count('event_inbox')]).toEqual([0, 8]);
     });
 
     it('is weighed by what other partitions apply, where nothing else comes in its own', async () => {

@@ -140,6 +140,30 @@ describe('what others got wrong:', () => {
     expect(await nights()).toMatchObject([{ booked_rooms: 12 }, { booked_rooms: 12 }]);
   });
 
+  it('create and update on different partitions, the update looked at while the create is not yet committed: it waits its turn', async () => {
+    const aggregateId = newId();
+    write(envelope({ aggregateId, keySeq: 2, data: reservationData(stay('CHECKED_IN'), stay()) }), 0);
+    write(envelope({ aggregateId, keySeq: 1 }), 1);
+    let entered!: () => void;
+    let open!: () => void;
+    const inside = new Promise<void>((resolve) => (entered = resolve));
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const slow: Projector = { name: 'slow', apply: () => (entered(), gate) };
+    const [create, update] = [path.consumer({ projectors: [slow] }), path.consumer()];
+    await create.assigned(TOPIC, 1);
+    await update.assigned(TOPIC, 0);
+    const creating = create.batch(path.batchOf(1));
+    await inside;
+    let updated = false;
+    const updating = update.batch(path.batchOf(0)).finally(() => (updated = true));
+    const waits = `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock') AS so`;
+    while (!updated && !(await path.rows<{ so: boolean }>(waits))[0]!.so);
+    open();
+    await Promise.all([creating, updating]);
+    await path.settle(path.consumer());
+    expect(await path.rows(`SELECT applied_seq FROM event_key_marks`)).toEqual([{ applied_seq: 2 }]);
+  });
+
   it('a late create that undoes a check-in: it changes nothing, be it the same event again or another one', async () => {
     const aggregateId = inSlot(0);
     const create = envelope({ aggregateId });
