@@ -63,7 +63,8 @@ export class DeadLetters1763700000007 implements MigrationInterface {
         END IF;
         RETURN NEW;
       END $$;
-      CREATE TRIGGER dead_letters_moves BEFORE INSERT OR UPDATE ON dead_letters
+      -- After, so that row-level security has its say first.
+      CREATE TRIGGER dead_letters_moves AFTER INSERT OR UPDATE ON dead_letters
         FOR EACH ROW EXECUTE FUNCTION app.check_dead_letter_move();
     `);
   }

@@ -29,7 +29,7 @@ describe('what others got wrong:', () => {
   const envelope = (fields: Partial<EventEnvelope>): EventEnvelope => ({
     eventId: newId(),
     tenantId: path.house.tenantId,
-    type: 'reservation.changed',
+    type: 'reservation.modified',
     version: 1,
     aggregateType: 'reservation',
     aggregateId: newId(),

@@ -6,7 +6,6 @@ import type { LoopLog } from '../../../platform/worker/loop.js';
 import type { Projectors } from '../contract/projector.js';
 import { type DecodedRecord, decodeRecord, type GoodRecord, type IncomingEvent } from '../domain/decode.js';
 import type { IncomingRecord } from '../domain/incoming.js';
-import type { BatchPlan } from '../domain/plan-batch.js';
 import { keyOf } from '../domain/plan-batch.js';
 import { FencedError } from '../persistence/fenced-error.js';
 import { OffsetStore, type PartitionClaim } from '../persistence/offset-store.js';
@@ -123,8 +122,6 @@ export class EventProcessor implements BatchHandler {
       return this.work(job, others);
     }
     try {
-      this.tell(await this.applier.apply(claim, run));
-      return;
       return await this.apply(claim, run);
     } catch (error) {
       if (kindOf(error) === 'infrastructure') throw error;
@@ -142,6 +139,7 @@ export class EventProcessor implements BatchHandler {
     const begun = performance.now();
     const { plan, promoted } = await this.applier.apply(claim, run);
     this.suspects.applied(plan.apply, begun);
+    for (const { record, event } of plan.apply) this.log.debug?.(appliedLine(record, event));
     if (plan.bury.length + plan.replays.length + promoted === 0) return;
     for (const listener of this.listeners) listener();
   }
@@ -154,7 +152,6 @@ export class EventProcessor implements BatchHandler {
         backoffMs: this.options.retryBackoffMs,
         onRetry: () => metrics.retries.inc(),
       });
-      this.tell(plan);
       this.suspects.forget(nameOf(claim));
     } catch (error) {
       if (decoded.kind === 'bad') throw error;
@@ -193,16 +190,6 @@ export class EventProcessor implements BatchHandler {
     this.log.error(
       `event ${good.event.eventId} (${good.event.type}, trace ${traceIdOf(good.event.traceparent ?? '')}) went to the dead letters after ${retries} retries: ${describeFailure(cause).cause}`,
     );
-    this.tellBuried();
-  }
-
-  private tell({ apply, bury }: BatchPlan): void {
-    for (const { record, event } of apply) this.log.debug?.(appliedLine(record, event));
-    if (bury.length > 0) this.tellBuried();
-  }
-
-  private tellBuried(): void {
-    for (const listener of this.listeners) listener();
   }
 
   /** What to answer when a batch could not be worked through: the offset that stands, or the error. */
