@@ -1,4 +1,4 @@
-import { type HouseEvent, type Letter, type Receipt, refOf } from './database.js';
+import { type HouseEvent, type Receipt, refOf } from './database.js';
 import type { House } from './house.js';
 import { AUDITOR_TRIES } from './watch.js';
 
@@ -6,8 +6,8 @@ import { AUDITOR_TRIES } from './watch.js';
 const STALLED_MS = 350;
 
 /**
- * The flow auditor, as a step over the database: finds events that were published and not applied, and parked keys whose
- * predecessor has come, and queues them again, with their own id, a bounded number of times. Then an operator must.
+ * The flow auditor, as a step over the database: finds events that were published and not applied, and queues them again,
+ * with their own id, a bounded number of times. Then an operator must. What is in the dead letters is not its affair.
  */
 export class Auditor {
   /** How often each event was resumed since an operator last looked. */
@@ -20,25 +20,14 @@ export class Auditor {
   step(): void {
     for (const receipt of this.stalled())
       if (this.mayTry(receipt.event)) this.resume(receipt.event, this.count(receipt.event));
-    for (const letter of this.parkedHeads()) {
-      const event = this.eventOf(letter);
-      if (event && this.mayTry(event)) this.replay(letter, event, this.count(event));
-    }
   }
 
-  /** What an operator does once the causes are gone: requeue, replay, resume. */
+  /** What an operator does once the causes are gone: requeue, resume. */
   operate(): void {
-    const { db, watch } = this.house;
+    const { db } = this.house;
     for (const [key, { status }] of db.blocks) if (status === 'DLQ') this.release(key);
     for (const receipt of this.stalled())
       if (!this.mayTry(receipt.event)) this.tries.delete(this.refOf(receipt.event));
-    for (const letter of this.heads()) {
-      const event = this.eventOf(letter);
-      if (!event) continue;
-      const { trouble } = event;
-      if (letter.status === 'PARKED') this.tries.delete(this.refOf(event));
-      else if (watch.cured && trouble !== 'unclear' && trouble !== 'permanent') this.replay(letter, event, 0);
-    }
   }
 
   /** Lets a blocked key go on, and puts its rows where relays see them. */
@@ -91,29 +80,6 @@ export class Auditor {
     const { db } = this.house;
     const queueId = db.nextQueueId();
     db.queue.set(queueId, { queueId, xid: queueId, event });
-  }
-
-  /** Takes a letter out of its key's way, and queues its event again. */
-  protected replay(letter: Letter, event: HouseEvent, tries: number): void {
-    letter.resolved = true;
-    this.resume(event, tries);
-  }
-
-  /** Parked keys whose next version is only waiting. */
-  private parkedHeads(): Letter[] {
-    return this.heads().filter(({ status }) => status === 'PARKED');
-  }
-
-  /** Letters that hold the next version of their key. */
-  private heads(): Letter[] {
-    const { db } = this.house;
-    return db.letters.filter(
-      ({ key, seq, resolved }) => key !== null && !resolved && seq === (db.marks.get(key) ?? 0) + 1,
-    );
-  }
-
-  private eventOf({ key, seq }: Letter): HouseEvent | undefined {
-    return this.house.db.events.get(refOf(key!, seq!));
   }
 
   private count(event: HouseEvent): number {

@@ -1,6 +1,6 @@
 import { Auditor } from './auditor.js';
 import type { PlantedBug } from './planted-bug.js';
-import type { HouseEvent, Letter, Receipt } from './database.js';
+import type { HouseEvent, Receipt } from './database.js';
 import { type Doubles } from './house.js';
 
 const auditor = (Double: typeof Auditor): { readonly doubles: Pick<Doubles, 'auditor'> } => ({
@@ -40,12 +40,6 @@ class Renaming extends Auditor {
   }
 }
 
-class LeavesLetters extends Auditor {
-  protected override replay(_letter: Letter, event: HouseEvent, tries: number): void {
-    this.resume(event, tries);
-  }
-}
-
 class LeavesTheMark extends Auditor {
   protected override release(key: string): void {
     const { db } = this.house;
@@ -80,16 +74,10 @@ export const AUDITOR_BUGS: readonly PlantedBug[] = [
     options: auditor(ByOffsetAlone),
   },
   {
-    name: 'replay-with-new-id',
-    what: 'a replay gives the event a new id',
+    name: 'resumed-with-new-id',
+    what: 'the auditor resumes an event under a new id',
     breaks: ['IDENTITY'],
     options: auditor(Renaming),
-  },
-  {
-    name: 'replay-leaves-letter',
-    what: 'a replay leaves its dead letter in the way, which makes it a duplicate',
-    breaks: ['STUCK'],
-    options: auditor(LeavesLetters),
   },
   {
     name: 'release-leaves-mark',

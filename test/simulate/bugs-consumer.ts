@@ -2,14 +2,23 @@ import type { Projectors } from '../../src/modules/consumer/contract/projector.j
 import type { BadRecord, DecodedRecord, GoodRecord } from '../../src/modules/consumer/domain/decode.js';
 import {
   type BatchPlan,
+  identityOf,
   type KeyState,
   keyOf,
+  type LetterState,
   planBatch,
 } from '../../src/modules/consumer/domain/plan-batch.js';
-import { bury } from '../../src/modules/consumer/persistence/dead-letter-store.js';
+import { bury, endReplays } from '../../src/modules/consumer/persistence/dead-letter-store.js';
 import { FencedError } from '../../src/modules/consumer/persistence/fenced-error.js';
-import { readKeyStates, recordApplied } from '../../src/modules/consumer/persistence/inbox-store.js';
+import {
+  lockKeys,
+  readKeyStates,
+  readLetters,
+  recordApplied,
+} from '../../src/modules/consumer/persistence/inbox-store.js';
 import type { OffsetStore, PartitionClaim } from '../../src/modules/consumer/persistence/offset-store.js';
+import { promoteParked } from '../../src/modules/consumer/persistence/replay-store.js';
+import { BatchApplier } from '../../src/modules/consumer/processing/batch-applier.js';
 import { kindOf } from '../../src/modules/consumer/processing/failures.js';
 import type { BackgroundTx, BackgroundWork } from '../../src/platform/database/unit-of-work.js';
 import type { PlantedBug } from './planted-bug.js';
@@ -19,6 +28,8 @@ import type { Doubles } from './house.js';
 import { OURS } from './ours.js';
 import type { Statements } from './work.js';
 import type { Watch } from './watch.js';
+
+type Seen = [Map<string, KeyState>, Map<string, LetterState>];
 
 /** The parts of applying a run, for whoever puts them together wrongly. */
 class Steps {
@@ -38,12 +49,11 @@ class Steps {
     return this.offsets.move(tx, this.claim, this.next);
   }
 
-  states(tx: BackgroundTx): Promise<Map<string, KeyState>> {
-    const identities = this.run.map((one) => (one.kind === 'event' ? one.event : one.identity));
-    return readKeyStates(
-      tx,
-      identities.filter((one) => one !== null),
-    );
+  /** What is known of the keys, held, and of the letters that the run replays. */
+  async seen(tx: BackgroundTx): Promise<Seen> {
+    const identities = this.run.map(identityOf).filter((one) => one !== null);
+    await lockKeys(tx, identities);
+    return [await readKeyStates(tx, identities), await readLetters(tx, this.run)];
   }
 
   /** What is known of the keys, were every event of the run the next one. */
@@ -52,7 +62,7 @@ class Steps {
     for (const { event } of this.good()) {
       const key = keyOf(event);
       const appliedSeq = Math.min(event.keySeq - 1, first.get(key)?.appliedSeq ?? Infinity);
-      first.set(key, { appliedSeq, buriedSeqs: [] });
+      first.set(key, { appliedSeq, firstOpen: null, versions: new Map() });
     }
     return first;
   }
@@ -73,8 +83,13 @@ class Steps {
     );
   }
 
-  bury(tx: BackgroundTx, plan: BatchPlan): Promise<void> {
-    return bury(tx, 'group', this.claim.topic, plan.bury);
+  async bury(tx: BackgroundTx, plan: BatchPlan): Promise<void> {
+    await endReplays(tx, plan.replays);
+    await bury(tx, 'group', this.claim.topic, plan.bury);
+    await promoteParked(
+      tx,
+      plan.apply.map(({ event }) => event),
+    );
   }
 
   /** All that ours does after the offset. */
@@ -92,26 +107,27 @@ const applier = (recipe: (steps: Steps) => Promise<BatchPlan>): Pick<Doubles, 'a
       const steps = new Steps(work, offsets, projectors, claim, run);
       const plan = await recipe(steps);
       claim.next = steps.next;
-      return plan;
+      return { plan, promoted: 0 };
     },
+    wouldApply: (claim, run) => new BatchApplier(work, offsets, projectors, 'group').wouldApply(claim, run),
   }),
 });
 
 /** One transaction, as ours, with another plan. */
-const planning = (plan: (steps: Steps, states: Map<string, KeyState>) => BatchPlan) =>
+export const planning = (plan: (steps: Steps, seen: Seen) => BatchPlan) =>
   applier((steps) =>
     steps.work.run('', async (tx) => {
       await steps.move(tx);
-      return steps.all(tx, plan(steps, await steps.states(tx)));
+      return steps.all(tx, plan(steps, await steps.seen(tx)));
     }),
   );
 
-const statements = (change: (watch: Watch) => Statements): Pick<Doubles, 'statements'> => ({
+export const statements = (change: (watch: Watch) => Statements): Pick<Doubles, 'statements'> => ({
   statements: (watch) => ({ ...consumerStatements(watch), ...change(watch) }),
 });
 
 /** INSERT … ON CONFLICT DO NOTHING in the inbox. */
-const lenientInbox = statements((watch) => ({
+export const lenientInbox = statements((watch) => ({
   'consumer.record_applied': {
     run: (db, tx, [tenants, aggregates, seqs, , ids]) => {
       (tenants as string[]).forEach((tenant, i) => {
@@ -134,7 +150,9 @@ export const CONSUMER_BUGS: readonly PlantedBug[] = [
     options: {
       doubles: applier(async (steps) => {
         await steps.work.run('', (tx) => steps.move(tx));
-        return steps.work.run('', async (tx) => steps.all(tx, planBatch(steps.run, await steps.states(tx))));
+        return steps.work.run('', async (tx) =>
+          steps.all(tx, planBatch(steps.run, ...(await steps.seen(tx)))),
+        );
       }),
     },
   },
@@ -162,7 +180,7 @@ export const CONSUMER_BUGS: readonly PlantedBug[] = [
       doubles: applier(async (steps) => {
         const plan = await steps.work.run('', async (tx) => {
           await steps.move(tx);
-          const made = planBatch(steps.run, await steps.states(tx));
+          const made = planBatch(steps.run, ...(await steps.seen(tx)));
           await steps.effects(tx, made);
           await steps.record(tx, made);
           return made;
@@ -180,7 +198,7 @@ export const CONSUMER_BUGS: readonly PlantedBug[] = [
       doubles: applier((steps) =>
         steps.work.run('', async (tx) => {
           await steps.move(tx);
-          const plan = planBatch(steps.run, await steps.states(tx));
+          const plan = planBatch(steps.run, ...(await steps.seen(tx)));
           await steps.effects(tx, plan).catch(() => undefined);
           await steps.record(tx, plan);
           await steps.bury(tx, plan);
@@ -199,6 +217,7 @@ export const CONSUMER_BUGS: readonly PlantedBug[] = [
         ...planning((steps) => ({
           apply: steps.good(),
           duplicates: [],
+          replays: [],
           bury: planBatch(
             steps.run.filter((one) => one.kind === 'bad'),
             new Map(),
@@ -219,8 +238,11 @@ export const CONSUMER_BUGS: readonly PlantedBug[] = [
           return applier((steps) =>
             steps.work.run('', async (tx) => {
               await steps.move(tx);
-              const states = ++looks % 4 === 0 ? steps.allNext() : await steps.states(tx);
-              return steps.all(tx, planBatch(steps.run, states));
+              const [states, letters] = await steps.seen(tx);
+              return steps.all(
+                tx,
+                planBatch(steps.run, ++looks % 4 === 0 ? steps.allNext() : states, letters),
+              );
             }),
           ).applier!(work, offsets, projectors);
         },
@@ -232,8 +254,8 @@ export const CONSUMER_BUGS: readonly PlantedBug[] = [
     what: 'later events of a parked key are applied past the gap',
     breaks: ['GAP', 'TWICE'],
     options: {
-      doubles: planning((steps, states) => ({
-        ...planBatch(steps.run, states),
+      doubles: planning((steps, [states, letters]) => ({
+        ...planBatch(steps.run, states, letters),
         apply: steps.good().filter(({ event }) => event.keySeq > (states.get(keyOf(event))?.appliedSeq ?? 0)),
       })),
     },
@@ -253,7 +275,7 @@ export const CONSUMER_BUGS: readonly PlantedBug[] = [
         try {
           return await steps.work.run('', async (tx) => {
             await steps.move(tx);
-            return steps.all(tx, planBatch(steps.run, await steps.states(tx)));
+            return steps.all(tx, planBatch(steps.run, ...(await steps.seen(tx))));
           });
         } catch (error) {
           const weather = kindOf(error) === 'infrastructure' && !(error instanceof FencedError);
@@ -267,10 +289,10 @@ export const CONSUMER_BUGS: readonly PlantedBug[] = [
     what: 'a retry is counted when it fails and when it begins',
     breaks: ['ATTEMPTS'],
     options: {
-      doubles: planning((steps, states) =>
+      doubles: planning((steps, seen) =>
         planBatch(
           steps.run.map((one) => (one.kind === 'bad' ? twice(one) : one)),
-          states,
+          ...seen,
         ),
       ),
     },

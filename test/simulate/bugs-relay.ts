@@ -223,7 +223,7 @@ class Scattering {
   async append(topic: string, records: readonly LogRecord[]): Promise<LogPosition[]> {
     const scattered = records.map((record) => ({
       ...record,
-      partition: toldBy(record).seq % this.partitions,
+      partition: toldBy(record)!.seq % this.partitions,
     }));
     try {
       return await this.log.append(topic, scattered);

@@ -1,10 +1,11 @@
 import { AUDITOR_BUGS } from './bugs-auditor.js';
 import { CONSUMER_BUGS } from './bugs-consumer.js';
+import { LETTER_BUGS } from './bugs-letters.js';
 import { RELAY_BUGS } from './bugs-relay.js';
 import type { PlantedBug } from './planted-bug.js';
 import { type Outcome, simulate } from './simulate.js';
 
-export const BUGS: readonly PlantedBug[] = [...RELAY_BUGS, ...CONSUMER_BUGS, ...AUDITOR_BUGS];
+export const BUGS: readonly PlantedBug[] = [...RELAY_BUGS, ...CONSUMER_BUGS, ...LETTER_BUGS, ...AUDITOR_BUGS];
 
 /** Seeds that are tried for a planted bug before it counts as missed. */
 const BUG_SEEDS = 1_000;

@@ -22,6 +22,7 @@ export interface Fault {
     | 'database restart'
     | 'broker restart'
     | 'stranger'
+    | 'impostor'
     | 'topic again'
     | 'record lost'
     | 'log cut';
@@ -29,12 +30,15 @@ export interface Fault {
   readonly cast: Cast;
 }
 
+/** What a process has in hand when it goes on, it has sent by then. */
+const IN_HAND_MS = 100;
+
 /** What strangers leave in a topic. */
 const RUBBISH = [null, '', 'no JSON', '{}', '[1]', '{"eventId":"x"}', 'null', '{"keySeq":-1}'];
 
 /** Lets a fault happen. */
 export function strike(house: House, { kind, cast }: Fault): void {
-  const { world, db, log } = house;
+  const { world, db, log, watch } = house;
   const { random } = world;
   world.note(() => `fault: ${kind}`);
   if (!kind.includes('relay') && !kind.includes('consumer')) world.bit(kind);
@@ -65,6 +69,14 @@ export function strike(house: House, { kind, cast }: Fault): void {
       return;
     case 'stranger':
       return log.foreign(partition, random.pick(RUBBISH), {});
+    case 'impostor': {
+      const taken = log.partitions.flatMap(({ entries }) =>
+        entries.filter((entry) => entry?.told && watch.isTaken(entry.told)),
+      );
+      if (taken.length > 0)
+        log.impostor(random.pick(taken)!, `30000000-0000-7000-8000-${padded(world.steps)}`);
+      return;
+    }
     case 'topic again': {
       const from = random.whole(0, end);
       return log.replay(partition, from, random.whole(from, end));
@@ -78,6 +90,8 @@ export function strike(house: House, { kind, cast }: Fault): void {
       log.afterAppend = (at) => log.cut(at, random.whole(1, 4));
   }
 }
+
+const padded = (number: number): string => String(number).padStart(12, '0');
 
 function one({ world }: House, procs: ReadonlySet<Proc>): Proc | undefined {
   return procs.size > 0 ? world.random.pick([...procs]) : undefined;
@@ -107,9 +121,10 @@ function killConsumer(house: House, cast: Cast, consumer: Proc): void {
 }
 
 /** SIGSTOP, and SIGCONT some time later: before the lease is over, or long after. */
-function stop({ world }: House, proc: Proc): void {
+function stop({ world, watch }: House, proc: Proc): void {
   world.bit('processes stopped');
   proc.pausedUntil = world.now + world.random.between(LEASE_MS / 5, LEASE_MS * 2);
+  watch.belatedUntil = Math.max(watch.belatedUntil, proc.pausedUntil + IN_HAND_MS);
   world.note(() => `${proc.name} is stopped until ${proc.pausedUntil.toFixed(1)}`);
 }
 

@@ -1,15 +1,19 @@
 import { sql } from '../../src/platform/database/sql.js';
-import { type Database, type Letter, type OffsetRow, pgError, refOf, type Tx } from './database.js';
+import {
+  type Database,
+  isInTheWay,
+  type Letter,
+  type OffsetRow,
+  pgError,
+  refOf,
+  type Tx,
+} from './database.js';
+import { type Column, keysOf, lettersSeen, letterStatements, markOf } from './letter-statements.js';
 import type { Watch } from './watch.js';
 import type { Statements } from './work.js';
 
-type Column<T> = readonly T[];
-
 /** The only statement of the simulated read model. */
 export const EFFECT = sql('simulate.effect', '');
-
-const keysOf = (tenants: unknown, aggregates: unknown): string[] =>
-  (tenants as Column<string>).map((tenant, i) => `${tenant}/${(aggregates as Column<string>)[i]}`);
 
 /** Writes an inbox row, once the transaction commits. */
 export function writeInbox(
@@ -26,6 +30,7 @@ export function writeInbox(
 
 /** Raises a mark, never lowers it. */
 export function raiseMark(watch: Watch, db: Database, tx: Tx, key: string, seq: number): void {
+  tx.marks.set(key, Math.max(seq, markOf(db, tx, key) ?? 0));
   tx.writes.push(() => db.marks.set(key, Math.max(seq, db.marks.get(key) ?? 0)));
   tx.checks.push(() => watch.agrees(key));
 }
@@ -51,6 +56,7 @@ export function moveOffset(
 
 /** The consumer's statements, as src/modules/consumer/persistence has them. */
 export const consumerStatements = (watch: Watch): Statements => ({
+  ...letterStatements(watch),
   'consumer.claim_partition': {
     locks: ([, , partition]) => [`offset ${partition as number}`],
     run: (db, tx, [, , partition]) => {
@@ -75,13 +81,27 @@ export const consumerStatements = (watch: Watch): Statements => ({
     },
   },
   'consumer.key_states': {
-    run: (db, _tx, [tenants, aggregates]) =>
-      keysOf(tenants, aggregates).map((key, i) => ({
-        tenantId: (tenants as Column<string>)[i],
-        aggregateId: (aggregates as Column<string>)[i],
-        appliedSeq: db.marks.get(key) ?? 0,
-        buriedSeqs: db.lettersOf(key).map(({ seq }) => seq),
-      })),
+    run: (db, tx, [tenants, aggregates, seqs]) => {
+      const letters = lettersSeen(db, tx);
+      return keysOf(tenants, aggregates).map((key, i) => {
+        const keySeq = (seqs as Column<number>)[i]!;
+        const appliedSeq = markOf(db, tx, key) ?? 0;
+        const own = letters.filter((one) => one.key === key);
+        const open = own.filter((one) => isInTheWay(one) && one.seq! > appliedSeq).map(({ seq }) => seq!);
+        const under = own.filter(({ seq }) => seq === keySeq);
+        return {
+          tenantId: (tenants as Column<string>)[i],
+          aggregateId: (aggregates as Column<string>)[i],
+          ...{ keySeq, appliedSeq, firstOpen: open.length > 0 ? Math.min(...open) : null },
+          letters: under.map(({ eventId, status, code }) => ({
+            eventId,
+            status,
+            rewind: code === 'KEY_REWIND',
+          })),
+          appliedId: keySeq <= appliedSeq ? (db.inbox.get(refOf(key, keySeq))?.eventId ?? null) : null,
+        };
+      });
+    },
   },
   'consumer.record_applied': {
     // A unique index makes the second one wait for the first one's end.
@@ -102,25 +122,12 @@ export const consumerStatements = (watch: Watch): Statements => ({
   },
   'consumer.bury': {
     run: (db, tx, values) => {
-      const [
-        tenant,
-        ,
-        ,
-        ,
-        partition,
-        offset,
-        eventId,
-        aggregate,
-        seq,
-        ,
-        status,
-        ,
-        value,
-        ,
-        retryCount,
-        code,
-      ] = values;
+      const [tenant, id, , , partition, offset, eventId, aggregate, seq] = values;
+      const [status, recordKey, value, headers, retryCount, code] = values.slice(10);
       const letter: Letter = {
+        id: id as string,
+        tenantId: tenant as string,
+        aggregateId: aggregate as string | null,
         partition: partition as number,
         offset: Number(offset),
         eventId: eventId as string | null,
@@ -129,16 +136,20 @@ export const consumerStatements = (watch: Watch): Statements => ({
         status: status as Letter['status'],
         retryCount: retryCount as number,
         code: code as string,
-        value: (value as Buffer | null)?.toString() ?? null,
-        resolved: false,
+        recordKey: recordKey as string | null,
+        value: value as Buffer | null,
+        headers: JSON.parse(headers as string) as Record<string, string>,
+        replay: 0,
+        replayPublishedAt: null,
       };
       const same = (one: Letter): boolean =>
         one.partition === letter.partition && one.offset === letter.offset && one.eventId === letter.eventId;
       // To a unique index NULLs differ.
-      if (letter.eventId !== null && db.letters.some(same)) return [];
+      if (letter.eventId !== null && lettersSeen(db, tx).some(same)) return [];
+      tx.letters.set(letter.id, letter);
       tx.writes.push(() => {
         watch.buried(letter);
-        db.letters.push(letter);
+        db.letters.set(letter.id, letter);
       });
       return [];
     },
@@ -150,10 +161,11 @@ export const consumerStatements = (watch: Watch): Statements => ({
         const seq = (seqs as Column<number>)[i]!;
         const event = watch.truth.get(refOf(key, seq));
         const { trouble } = event ?? {};
-        if (trouble === 'permanent' || (trouble === 'curable' && !watch.cured)) {
+        const lasting = (trouble === 'curable' || trouble === 'slow') && !watch.cured;
+        if (trouble === 'permanent' || lasting) {
           if (new Set(keys as string[]).size === 1 && (keys as string[]).length === 1)
             watch.failures.set(refOf(key, seq), (watch.failures.get(refOf(key, seq)) ?? 0) + 1);
-          throw pgError('23514');
+          throw pgError(trouble === 'slow' ? '57014' : '23514');
         }
         tx.writes.push(() => {
           watch.applying(key, seq);

@@ -1,13 +1,22 @@
 import { Projectors } from '../../src/modules/consumer/contract/projector.js';
+import { ReplayPublisher } from '../../src/modules/consumer/dead-letters/replay-publisher.js';
 import { EventProcessor } from '../../src/modules/consumer/processing/event-processor.js';
 import { OffsetStore } from '../../src/modules/consumer/persistence/offset-store.js';
+import { ReplayStore } from '../../src/modules/consumer/persistence/replay-store.js';
 import type { BackgroundWork } from '../../src/platform/database/unit-of-work.js';
-import { LogUnavailableError, type ReadRecord } from '../../src/platform/event-log/event-log.js';
-import { expectable, type House, SILENT, TOPIC } from './house.js';
+import {
+  type EventLog,
+  type LogRecord,
+  LogUnavailableError,
+  type ReadRecord,
+} from '../../src/platform/event-log/event-log.js';
+import { expectable, type House, loop, SILENT, TOPIC } from './house.js';
 import { SimulatedWork } from './work.js';
 import { Proc } from './world.js';
 
 const HEARTBEAT_MS = 200;
+/** The safety net of replays that nobody told of. */
+const REPLAYS_EVERY_MS = 200;
 
 /** A partition in a member's hands, as the member believes. */
 interface Serving {
@@ -119,6 +128,26 @@ class Member {
   }
 }
 
+/** The loop `consumer.replays` of a consumer. */
+function startReplays(house: House, proc: Proc, processor: EventProcessor, store: ReplayStore): void {
+  const { log } = house;
+  // By the real clock, and for metrics only.
+  store.counts = async () => [];
+  const port = {
+    partitionCount: async () => log.partitions.length,
+    append: (_topic: string, records: readonly LogRecord[]) => log.appendReplays(proc, records),
+  };
+  const publisher = new ReplayPublisher(
+    store,
+    port as unknown as EventLog,
+    () => processor.partitions(TOPIC),
+    { topic: TOPIC, intervalMs: REPLAYS_EVERY_MS },
+    SILENT,
+  );
+  processor.onLetters(() => proc.wake());
+  void loop(house, proc, REPLAYS_EVERY_MS, () => publisher.loop.runOnce());
+}
+
 /** Starts a consumer. */
 export function startConsumer(house: House, name: string, batchSize: number): Proc {
   const { world, db, log, watch, doubles } = house;
@@ -131,7 +160,7 @@ export function startConsumer(house: House, name: string, batchSize: number): Pr
     projectors,
     { group: 'group', owner: name, maxRetries: doubles.maxRetries, retryBackoffMs: 4 },
     SILENT,
-    { wait: (ms) => world.sleep(proc, ms), random: () => world.random.next() },
+    { now: () => world.now, wait: (ms) => world.sleep(proc, ms), random: () => world.random.next() },
   );
   // The processor makes its own; a planted bug's takes its place.
   if (doubles.applier)
@@ -140,6 +169,7 @@ export function startConsumer(house: House, name: string, batchSize: number): Pr
       'applier',
       doubles.applier(work, new OffsetStore(work, 'group', name), projectors),
     );
+  startReplays(house, proc, processor, new ReplayStore(work, 'group', TOPIC));
   log.readers.add(proc);
   void new Member(house, proc, processor, batchSize).run();
   world.note(() => `${name} starts`);

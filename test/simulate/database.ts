@@ -1,3 +1,4 @@
+import type { LetterStatus } from '../../src/modules/consumer/persistence/letter-store.js';
 import type { Link, Proc, Reply, World } from './world.js';
 
 /** What is wrong with an event, as the consumer or the log will find. */
@@ -11,6 +12,8 @@ export type Trouble =
   | 'permanent'
   /** As `permanent`, until a corrected service is deployed. */
   | 'curable'
+  /** Meets a statement's timeout, until the database is mended. */
+  | 'slow'
   /** The log refuses it for a while. */
   | 'refused';
 
@@ -63,19 +66,33 @@ export interface Receipt {
   lastTryAt: number;
 }
 
+/** A row of the dead letters; a change puts another in its place. */
 export interface Letter {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly aggregateId: string | null;
   readonly partition: number;
   readonly offset: number;
   readonly eventId: string | null;
+  /** `<tenant>/<aggregate>`; null: of no key. */
   readonly key: string | null;
   readonly seq: number | null;
-  readonly status: 'DEAD' | 'PARKED';
+  readonly status: LetterStatus;
   readonly retryCount: number;
   readonly code: string;
-  readonly value: string | null;
-  /** Replayed: no longer in the way of its key. */
-  resolved: boolean;
+  readonly recordKey: string | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, string>>;
+  /** How often it was sent off to be replayed. */
+  readonly replay: number;
+  readonly replayPublishedAt: number | null;
 }
+
+/** Not settled. */
+export const isOpen = ({ status }: Letter): boolean => status !== 'RESOLVED' && status !== 'SKIPPED';
+
+/** Stands in the way of its key: the event of another, under a version that is taken, does not. */
+export const isInTheWay = (letter: Letter): boolean => isOpen(letter) && letter.code !== 'KEY_REWIND';
 
 export interface OffsetRow {
   next: number;
@@ -94,6 +111,9 @@ export class Tx {
   waitsFor: string | null = null;
   /** Holds the queue's lock for writing: it has drawn ids, and may still bring in rows with them. */
   writesQueue = false;
+  /** What it wrote, as its own statements see it. */
+  readonly marks = new Map<string, number>();
+  readonly letters = new Map<string, Letter>();
   readonly pending: (() => void)[] = [];
   busy = false;
 
@@ -103,13 +123,19 @@ export class Tx {
   ) {}
 }
 
-/** A statement: the rows that it locks, in this order, and what it does once it has them. Reads see what is committed then. */
-export interface Statement {
-  readonly locks?: (values: readonly unknown[]) => string[];
-  readonly run: (db: Database, tx: Tx, values: readonly unknown[]) => object[];
+/**
+ * A statement: what it sees when it begins, the rows that it locks, in this order, and what it does once it has them. What
+ * `run` reads for itself is committed by then, or the transaction's own.
+ */
+export interface Statement<Seen = unknown> {
+  look?(db: Database, tx: Tx, values: readonly unknown[]): Seen;
+  locks?(values: readonly unknown[], seen: Seen): string[];
+  run(db: Database, tx: Tx, values: readonly unknown[], seen: Seen): object[];
 }
 
-export const pgError = (code: string, text = code): Error => Object.assign(new Error(text), { code });
+/** An error of PostgreSQL's; for 23514 `constraint` tells which. */
+export const pgError = (code: string, constraint?: string): Error =>
+  Object.assign(new Error(constraint ?? code), { code, constraint });
 
 /**
  * PostgreSQL as far as the promises rest on it: READ COMMITTED, row locks with waiting and deadlocks, ids that are drawn
@@ -132,12 +158,14 @@ export class Database {
   readonly inbox = new Map<string, { readonly eventId: string }>();
   readonly marks = new Map<string, number>();
   readonly offsets = new Map<number, OffsetRow>();
-  readonly letters: Letter[] = [];
+  readonly letters = new Map<string, Letter>();
   /** The read model: the versions of each key, as they were applied. */
   readonly effects = new Map<string, number[]>();
   /** Partitions of the event table up to this month are gone. */
   droppedBefore = 0;
 
+  /** Errors so far that say nothing of the statements that met them. */
+  weather = 0;
   downUntil = 0;
   readonly link: Link;
   private lastXid = 100;
@@ -186,10 +214,11 @@ export class Database {
     this.inTurn(tx, (next) => {
       if (!tx.open) return (reply({ error: this.link.lost() }), next());
       if (tx.aborted) return (reply({ error: pgError('25P02') }), next());
-      this.lock(tx, statement.locks?.(values) ?? [], (error) => {
+      const seen = statement.look?.(this, tx, values);
+      this.lock(tx, statement.locks?.(values, seen) ?? [], (error) => {
         try {
           if (error) throw error;
-          reply({ value: statement.run(this, tx, values) });
+          reply({ value: statement.run(this, tx, values, seen) });
         } catch (failure) {
           tx.aborted = true;
           reply({ error: failure });
@@ -271,7 +300,7 @@ export class Database {
 
   /** Letters of a key that still stand in its way. */
   lettersOf(key: string): Letter[] {
-    return this.letters.filter((letter) => letter.key === key && !letter.resolved);
+    return [...this.letters.values()].filter((letter) => letter.key === key && isInTheWay(letter));
   }
 
   private deadlocks(tx: Tx, holder: Tx): boolean {

@@ -4,6 +4,7 @@ import type { Projector } from '../../src/modules/consumer/contract/projector.js
 import { FencedError } from '../../src/modules/consumer/persistence/fenced-error.js';
 import type { OffsetStore } from '../../src/modules/consumer/persistence/offset-store.js';
 import type { Projectors } from '../../src/modules/consumer/contract/projector.js';
+import type { DeadLetterOperations } from '../../src/modules/consumer/operations/dead-letter-operations.js';
 import type { LeaseStore } from '../../src/modules/outbox/persistence/lease-store.js';
 import type { QueueStore } from '../../src/modules/outbox/persistence/queue-store.js';
 import type { Lane, LaneParts } from '../../src/modules/outbox/relay/lane.js';
@@ -52,6 +53,8 @@ export interface Doubles {
   /** Null: the processor's own. */
   readonly applier:
     ((work: BackgroundWork, offsets: OffsetStore, projectors: Projectors) => Shape<BatchApplier>) | null;
+  /** What operators do with dead letters. */
+  readonly operations: (work: BackgroundWork) => Pick<DeadLetterOperations, 'replay' | 'skip'>;
   readonly projector: (house: House, work: BackgroundWork) => Projector;
   readonly maxRetries: number;
   /** The offset to read from, given the database's and what the broker keeps. */
@@ -65,7 +68,7 @@ export interface Doubles {
 export function expectable({ world }: House, proc: Proc, error: unknown): void {
   world.note(() => `${proc.name}: ${String(error)}`);
   if (error instanceof FencedError) world.bit('consumers fenced');
-  if (kindOf(error) !== 'infrastructure' && !(error instanceof RecordRefusedError))
+  if (!['infrastructure', 'suspect'].includes(kindOf(error)) && !(error instanceof RecordRefusedError))
     world.broken(
       'CRASH',
       `${proc.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,

@@ -14,10 +14,12 @@ export interface Told {
   readonly eventId: string;
 }
 
-interface Entry {
+export interface Entry {
   readonly record: ReadRecord;
   /** Null: a stranger's. */
   readonly told: Told | null;
+  /** The id that a stranger gave an event under a version of ours. */
+  readonly strangersId?: string;
 }
 
 /** What the log tells whoever watches over the promises. */
@@ -31,9 +33,11 @@ export interface LogWatch {
 
 const KEYS_OF = /"eventId":"([^"]+)","tenantId":"([^"]+)".*"aggregateId":"([^"]+)","keySeq":(\d+)/;
 
-/** Reads an envelope of ours. */
-export function toldBy(record: LogRecord): Told {
-  const [, eventId, tenantId, aggregateId, seq] = KEYS_OF.exec(record.value.toString())!;
+/** Reads an envelope; null: it is none. */
+export function toldBy(record: LogRecord): Told | null {
+  const found = KEYS_OF.exec(record.value.toString());
+  if (!found) return null;
+  const [, eventId, tenantId, aggregateId, seq] = found;
   return { key: `${tenantId}/${aggregateId}`, seq: Number(seq), eventId: eventId! };
 }
 
@@ -53,6 +57,8 @@ export class Log {
   readonly cutTo = new Map<number, number>();
   /** Offsets that were given more than once. */
   readonly reused = new Set<string>();
+  /** Ids of strangers' events, by which their replays are known. */
+  private readonly strangersIds = new Set<string>();
   /** Happens once, after the next append, to a partition that it wrote to. */
   afterAppend: ((partition: number) => void) | null = null;
   readonly link: Link;
@@ -83,15 +89,25 @@ export class Log {
     return this.partitions[partition]!.entries.slice(offset).some((entry) => entry !== null);
   }
 
+  /** A relay's records. */
   append(proc: Proc, records: readonly LogRecord[]): Promise<LogPosition[]> {
     this.watch.sending(proc, records);
+    return this.take(proc, records, (told) => this.watch.refuses(told!, records.length === 1));
+  }
+
+  /** Replays of dead letters; some it finds too large, with what they carry more. */
+  appendReplays(proc: Proc, records: readonly LogRecord[]): Promise<LogPosition[]> {
+    return this.take(proc, records, () => !this.world.calm && this.world.random.chance(0.15));
+  }
+
+  private take(
+    proc: Proc,
+    records: readonly LogRecord[],
+    refuses: (told: Told | null) => boolean,
+  ): Promise<LogPosition[]> {
     return this.world.request<LogPosition[]>(proc, this.appendLink, (reply) => {
       const told = records.map(toldBy);
-      const refused = new Set(
-        records
-          .filter((_, i) => this.watch.refuses(told[i]!, records.length === 1))
-          .map(({ partition }) => partition),
-      );
+      const refused = new Set(records.filter((_, i) => refuses(told[i]!)).map(({ partition }) => partition));
       const { random, calm } = this.world;
       // Partitions are written one by one: with a refusal, or a broker that fails midway, some of them are.
       const partly = !calm && random.chance(0.02);
@@ -146,13 +162,26 @@ export class Log {
     });
   }
 
+  /** Another event, under the version of one that is there. */
+  impostor(entry: Entry, eventId: string): void {
+    const { record, told } = entry;
+    const { entries } = this.partitions[record.partition]!;
+    const value = Buffer.from(record.value!.toString().replace(told!.eventId, eventId));
+    this.strangersIds.add(eventId);
+    entries.push({
+      told: null,
+      strangersId: eventId,
+      record: { ...record, offset: BigInt(entries.length), value },
+    });
+  }
+
   /** Writes records that are there already once more. */
   replay(partition: number, from: number, to: number): void {
     const { entries } = this.partitions[partition]!;
     for (const entry of entries.slice(from, to)) {
       if (!entry) continue;
       const offset = entries.length;
-      entries.push({ told: entry.told, record: { ...entry.record, offset: BigInt(offset) } });
+      entries.push({ ...entry, record: { ...entry.record, offset: BigInt(offset) } });
       if (entry.told) this.watch.appended(entry.told, partition);
     }
   }
@@ -176,18 +205,21 @@ export class Log {
     if (offset < entries.length) entries[offset] = null;
   }
 
-  private write(record: LogRecord, told: Told): number {
+  private write(record: LogRecord, read: Told | null): number {
     const { entries } = this.partitions[record.partition]!;
     const offset = entries.length;
-    this.watch.appended(told, record.partition);
-    if (this.swallows.has(told.key)) {
+    const strangers = read === null || this.strangersIds.has(read.eventId);
+    const told = strangers ? null : read;
+    if (told) this.watch.appended(told, record.partition);
+    if (told && this.swallows.has(told.key)) {
       this.lostKeys.add(told.key);
       entries.push(null);
     } else {
       // A consumer may be past this offset: what lies there now, nobody reads.
-      if (this.reused.has(`${record.partition}/${offset}`)) this.lostKeys.add(told.key);
+      if (told && this.reused.has(`${record.partition}/${offset}`)) this.lostKeys.add(told.key);
       entries.push({
         told,
+        ...(read && strangers && { strangersId: read.eventId }),
         record: { ...record, offset: BigInt(offset), timestamp: this.world.now },
       });
     }

@@ -1,3 +1,4 @@
+import { DeadLetterOperations } from '../../src/modules/consumer/operations/dead-letter-operations.js';
 import { Lane } from '../../src/modules/outbox/relay/lane.js';
 import { Leases } from '../../src/modules/outbox/relay/leases.js';
 import { LowWater } from '../../src/modules/outbox/relay/low-water.js';
@@ -19,6 +20,7 @@ export const OURS: Doubles = {
   lowWater: (queue, owner) => new LowWater(queue, owner),
   statements: consumerStatements,
   applier: null,
+  operations: (work) => new DeadLetterOperations(work),
   projector: readModel,
   maxRetries: MAX_RETRIES,
   firstOffset: (ours) => ours,

@@ -4,6 +4,7 @@ import { startConsumer } from './consumer.js';
 import { Database } from './database.js';
 import { type Doubles, type House } from './house.js';
 import { Group, Log } from './log.js';
+import { startOperator } from './operator.js';
 import { OURS } from './ours.js';
 import { Random } from './random.js';
 import { startRelay } from './relay.js';
@@ -15,6 +16,8 @@ import { type Aggregate, aggregate, keyOf, Writer } from './writers.js';
 const STORM_MS = 3_000;
 /** In calm, everything has to be at its place by then. */
 const QUIET_WITHIN_MS = 30_000;
+/** The longest that a request of the storm is on its way. */
+const SLOWEST_WAY_MS = 450;
 /** Once quiet, it has to stay so. */
 const STAYS_QUIET_MS = 800;
 
@@ -86,7 +89,7 @@ function populate(house: House): Fault[] {
   const slots = Array.from({ length: random.whole(1, 3) }, () => random.whole(0, 15));
   const aggregates = Array.from({ length: random.whole(2, 7) }, (_, i) => aggregate(i, random.pick(slots)));
   const troubled = random.chance(0.6);
-  const troubles = (['flaky', 'unclear', 'permanent', 'curable', 'refused'] as const).map(
+  const troubles = (['flaky', 'unclear', 'permanent', 'curable', 'slow', 'refused'] as const).map(
     (trouble) => [trouble, troubled && random.chance(0.5) ? 0.04 : 0] as const,
   );
   const skew = (): number => random.pick([0, 0, 3_600_000, -3_600_000, 700, -700]);
@@ -99,6 +102,7 @@ function populate(house: House): Fault[] {
     startConsumer(house, `consumer-${i}`, consumerBatch),
   );
   keep(house);
+  for (let i = random.whole(1, 2); i > 0; i--) startOperator(house, `operator-${i}`);
   return draw(house, aggregates, { batch, consumerBatch, consumers: new Set(consumers), skew });
 }
 
@@ -139,6 +143,7 @@ function draw(
   some('database restart', 1);
   some('broker restart', 1);
   some('stranger', 2);
+  some('impostor', 2);
   some('topic again', 2);
   if (random.chance(0.4)) some('record lost', 3);
   if (random.chance(0.4)) some('log cut', 2);
@@ -153,6 +158,7 @@ function calm({ world, db, log, watch }: House): void {
   db.downUntil = log.downUntil = world.now;
   log.swallows.clear();
   watch.cured = true;
+  watch.belatedUntil = Math.max(watch.belatedUntil, world.now + SLOWEST_WAY_MS);
 }
 
 /** Nothing is sent round for ever. */

@@ -1,6 +1,7 @@
 import type { LogRecord } from '../../src/platform/event-log/event-log.js';
+import { REPLAY_HEADERS } from '../../src/modules/consumer/domain/incoming.js';
 import { type Block, type Database, type HouseEvent, type Letter, refOf } from './database.js';
-import { type Log, type LogWatch, toldBy, type Told } from './log.js';
+import { type Entry, type Log, type LogWatch, toldBy, type Told } from './log.js';
 import type { Proc, World } from './world.js';
 
 /** How often the relay tries a refused record, at most. */
@@ -19,6 +20,8 @@ export class Watch implements LogWatch {
   readonly truth = new Map<string, HouseEvent>();
   /** Tries of a single event that failed by its own fault. */
   readonly failures = new Map<string, number>();
+  /** Until then somebody who was stopped, or a request that is slow, may still bring what nobody waits for. */
+  belatedUntil = 0;
   /** Since then the log takes everything, and the corrected service runs. */
   cured = false;
   /** Slots are not leased at all: only a planted bug works so. */
@@ -28,6 +31,10 @@ export class Watch implements LogWatch {
   private readonly partitionOfKey = new Map<string, number>();
   private readonly refusals = new Map<string, number>();
   private readonly keysWithLetters = new Set<string>();
+  /** Versions that an operator moved a key past, by key. */
+  private readonly skipped = new Map<string, Set<number>>();
+  /** Whether operators still have something to do. */
+  readonly undecided: (() => boolean)[] = [];
   /** Writers that are not done. */
   writing = 0;
   db!: Database;
@@ -50,7 +57,7 @@ export class Watch implements LogWatch {
         );
     }
     this.world.note(
-      () => `${proc.name} sends ${records.map((one) => refOf(toldBy(one).key, toldBy(one).seq)).join(' ')}`,
+      () => `${proc.name} sends ${records.map((one) => refOf(toldBy(one)!.key, toldBy(one)!.seq)).join(' ')}`,
     );
   }
 
@@ -109,10 +116,13 @@ export class Watch implements LogWatch {
   /** Before a version is added to the read model. */
   applying(key: string, seq: number): void {
     const applied = this.db.effects.get(key) ?? [];
-    const last = applied.at(-1) ?? 0;
+    const skipped = this.skipped.get(key);
+    let last = applied.at(-1) ?? 0;
+    while (skipped?.has(last + 1)) last += 1;
     const ref = refOf(key, seq);
     this.world.note(() => `${ref} is applied`);
     if (applied.includes(seq)) this.world.broken('TWICE', `${ref} was applied twice`);
+    else if (skipped?.has(seq)) this.world.broken('TWICE', `${ref} was applied though it was skipped`);
     else if (seq < last) this.world.broken('INVERTED', `${ref} was applied after version ${last}`);
     else if (seq > last + 1)
       this.world.broken('GAP', `${ref} was applied over the gap after version ${last}`);
@@ -122,8 +132,12 @@ export class Watch implements LogWatch {
   agrees(key: string): void {
     const effects = this.db.effects.get(key) ?? [];
     const mark = this.db.marks.get(key) ?? 0;
-    if (effects.length !== mark)
-      this.world.broken('TORN', `${key}: mark ${mark}, but ${effects.length} versions in the read model`);
+    const skipped = this.skipped.get(key)?.size ?? 0;
+    if (effects.length + skipped !== mark)
+      this.world.broken(
+        'TORN',
+        `${key}: mark ${mark}, but ${effects.length} versions in the read model and ${skipped} skipped`,
+      );
     for (const seq of effects)
       if (!this.db.inbox.has(refOf(key, seq)))
         this.world.broken('TORN', `${refOf(key, seq)} is in the read model and not in the inbox`);
@@ -144,7 +158,7 @@ export class Watch implements LogWatch {
     for (let offset = from; offset < to; offset++) {
       const entry = this.log.partitions[partition]!.entries[offset];
       if (!entry || this.log.reused.has(`${partition}/${offset}`)) continue;
-      if (!this.settledRecord(partition, offset, entry.told))
+      if (!this.settledRecord(entry))
         this.world.broken(
           'TORN',
           `offset ${partition}/${offset} (${entry.told ? refOf(entry.told.key, entry.told.seq) : 'a stranger’s'}) was passed without effect or dead letter`,
@@ -153,7 +167,7 @@ export class Watch implements LogWatch {
   }
 
   buried(letter: Letter): void {
-    const { key, seq, status, code, retryCount } = letter;
+    const { key, seq, status, code, retryCount, eventId } = letter;
     this.world.note(
       () =>
         `${key === null ? `${letter.partition}/${letter.offset}` : refOf(key, seq!)} is ${status}: ${code}`,
@@ -163,7 +177,7 @@ export class Watch implements LogWatch {
     if (
       entry &&
       !this.log.reused.has(`${letter.partition}/${letter.offset}`) &&
-      (value?.toString() ?? null) !== letter.value
+      (value?.toString() ?? null) !== (letter.value?.toString() ?? null)
     )
       this.world.broken(
         'DEAD_LETTER',
@@ -172,11 +186,59 @@ export class Watch implements LogWatch {
     this.world.bit(`dead letters, ${status}`);
     if (key === null) return;
     const ref = refOf(key, seq!);
+    if (code === 'KEY_REWIND') {
+      this.world.bit('impostors told apart');
+      if (this.truth.get(ref)?.eventId === eventId)
+        this.world.broken('IDENTITY', `${ref} itself was taken for another event`);
+      return;
+    }
     const known = this.keysWithLetters.has(key) || this.log.lostKeys.has(key);
     if (code === 'KEY_GAP' && !known)
       this.world.broken('GAP', `${ref} met a gap, and nothing of its key was lost`);
     this.keysWithLetters.add(key);
-    if (status === 'DEAD') this.checkAttempts(ref, retryCount);
+    if (status === 'DEAD') this.checkAttempts(ref, retryCount, code);
+  }
+
+  /** After a commit that changed a letter. */
+  letterMoved(before: Letter, after: Letter): void {
+    const { key, seq, status, code } = after;
+    if (before.status === status) return;
+    const name = key === null ? `${after.partition}/${after.offset}` : refOf(key, seq!);
+    this.world.note(() => `the letter of ${name} is ${status} (${code}), replay ${after.replay}`);
+    this.world.bit(`letters ${before.status} to ${status}`);
+    if (key === null) return;
+    if (status === 'RESOLVED' && (this.db.marks.get(key) ?? 0) < seq!)
+      this.world.broken('TORN', `the letter of ${name} is resolved, and its event not applied`);
+    const own = this.truth.get(name)?.eventId === after.eventId;
+    if (status === 'SKIPPED' && own && (this.db.marks.get(key) ?? 0) < seq!)
+      this.world.broken('TORN', `${name} is skipped, and its key has not moved past it`);
+    if (status !== 'DEAD' || code === 'KEY_REWIND' || code === 'RECORD_REFUSED') return;
+    const tried = before.code !== 'KEY_PARKED' && before.code !== 'KEY_GAP';
+    const retries = after.retryCount - before.retryCount - Number(tried);
+    // Came too early: it was not tried.
+    if (retries < 0 && code === before.code) return;
+    this.checkAttempts(name, retries, code);
+  }
+
+  /** Before a key's mark moves by hand: over the letters that were skipped, and nothing else. */
+  skipping(key: string, to: number): void {
+    const skipped = this.skipped.get(key) ?? new Set<number>();
+    this.skipped.set(key, skipped);
+    for (let seq = (this.db.marks.get(key) ?? 0) + 1; seq <= to; seq++) {
+      const ref = refOf(key, seq);
+      const { eventId } = this.truth.get(ref) ?? {};
+      this.world.note(() => `${ref} is skipped`);
+      const letters = [...this.db.letters.values()].filter((one) => one.key === key && one.seq === seq);
+      if (!letters.some((one) => one.status === 'SKIPPED' && one.eventId === eventId))
+        this.world.broken('GAP', `the mark of ${key} moved over ${ref}, which nobody skipped`);
+      skipped.add(seq);
+    }
+  }
+
+  /** Whether the event is known to the consumer, so that another one under its version can be told from it. */
+  isTaken({ key, seq, eventId }: Told): boolean {
+    if ((this.db.marks.get(key) ?? 0) >= seq) return true;
+    return this.db.lettersOf(key).some((one) => one.seq === seq && one.eventId === eventId);
   }
 
   /** The auditor, or an operator, sends an event again. */
@@ -201,8 +263,10 @@ export class Watch implements LogWatch {
 
   /** Whether nothing is under way any more. */
   get quiet(): boolean {
-    if (this.writing > 0 || this.world.belated > 0) return false;
+    if (this.writing > 0 || this.world.belated > 0 || this.world.now < this.belatedUntil) return false;
     if (this.db.queue.size > 0 || this.db.open > 0) return false;
+    if ([...this.db.letters.values()].some(({ status }) => status === 'REPLAYING')) return false;
+    if (this.undecided.some((undecided) => undecided())) return false;
     for (const [partition, { next }] of this.db.offsets)
       if (this.log.holdsFrom(partition, next)) return false;
     for (const event of this.truth.values()) if (!this.atItsPlace(event)) return false;
@@ -230,6 +294,12 @@ export class Watch implements LogWatch {
     for (const [partition, { next }] of this.db.offsets)
       if (this.log.holdsFrom(partition, next))
         this.world.broken('STUCK', `partition ${partition} stands at ${next} of ${this.log.end(partition)}`);
+    for (const { key, seq, status } of this.db.letters.values())
+      if (status === 'REPLAYING')
+        this.world.broken(
+          'STUCK',
+          `the letter of ${key === null ? 'a stranger’s' : refOf(key, seq!)} is on its way for ever`,
+        );
     this.world.broken('STUCK', `${this.db.queue.size} rows in the queue, ${this.db.open} open transactions`);
   }
 
@@ -243,16 +313,33 @@ export class Watch implements LogWatch {
     return letters.some(({ seq, status }) => seq === first && status === 'DEAD') && isIncurable(head);
   }
 
-  private settledRecord(partition: number, offset: number, told: Told | null): boolean {
+  private settledRecord({ told, strangersId, record }: Entry): boolean {
+    const letters = [...this.db.letters.values()];
+    const replayed = this.db.letters.get(record.headers[REPLAY_HEADERS.deadLetterId] ?? '');
+    if (replayed?.eventId === (told?.eventId ?? strangersId ?? null))
+      return (
+        replayed.status !== 'REPLAYING' || String(replayed.replay) !== record.headers[REPLAY_HEADERS.replay]
+      );
+    if (strangersId !== undefined) return letters.some(({ eventId }) => eventId === strangersId);
     if (told === null)
-      return this.db.letters.some((one) => one.partition === partition && one.offset === offset);
+      return letters.some(
+        (one) => one.partition === record.partition && one.offset === Number(record.offset),
+      );
     if ((this.db.marks.get(told.key) ?? 0) >= told.seq) return true;
-    return this.db.letters.some(({ key, seq }) => key === told.key && seq === told.seq);
+    return letters.some(({ key, seq }) => key === told.key && seq === told.seq);
   }
 
-  private checkAttempts(ref: string, retryCount: number): void {
+  private checkAttempts(ref: string, retryCount: number, code: string): void {
     const trouble = this.truth.get(ref)?.trouble;
     const failures = this.failures.get(ref) ?? 0;
+    if (SUSPECT.test(code)) {
+      this.world.bit('suspects convicted');
+      if (retryCount < MAX_RETRIES)
+        this.world.broken('ATTEMPTS', `${ref} was convicted of ${code} after ${retryCount} retries`);
+      if (failures + this.db.weather <= retryCount)
+        this.world.broken('BURNED', `${ref} is dead by ${code}, which it met less often`);
+      return;
+    }
     if (failures === 0)
       return this.world.broken('BURNED', `${ref} is dead, and never failed by its own fault`);
     const expected = trouble === 'unclear' ? MAX_RETRIES : trouble === 'flaky' ? -1 : 0;
@@ -264,5 +351,8 @@ export class Watch implements LogWatch {
   }
 }
 
-const isIncurable = (event: HouseEvent | undefined): boolean =>
+/** Codes of errors that say nothing of an event by themselves. */
+const SUSPECT = /^SQLSTATE_(40|42|55|58|XX|57014)/;
+
+export const isIncurable = (event: HouseEvent | undefined): boolean =>
   event?.trouble === 'unclear' || event?.trouble === 'permanent';

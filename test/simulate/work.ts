@@ -63,6 +63,7 @@ export class SimulatedWork implements Shape<BackgroundWork> {
       link,
       (reply) => {
         const bad = !world.calm && world.random.chance(0.01);
+        if (bad) this.db.weather += 1;
         this.db.execute(tx, bad ? failing(world.random.pick(WEATHER)) : this.statement(sent), values, reply);
       },
       channel,

@@ -1,5 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { Projectors, type Projector } from '../../src/modules/consumer/contract/projector.js';
+import { ReplayPublisher } from '../../src/modules/consumer/dead-letters/replay-publisher.js';
+import { ReplayStore } from '../../src/modules/consumer/persistence/replay-store.js';
 import { EventProcessor } from '../../src/modules/consumer/processing/event-processor.js';
 import { OccupancyProjector } from '../../src/modules/occupancy/consumers/occupancy-projector.js';
 import { appendChanges } from '../../src/modules/outbox/contract/append-changes.js';
@@ -161,6 +163,26 @@ export class ReliablePath {
       },
       this.reports,
     );
+  }
+
+  /** The publisher of replays beside a consumer. */
+  replays(consumer: EventProcessor, log: EventLog = this.log()): ReplayPublisher {
+    return new ReplayPublisher(
+      new ReplayStore(this.work, GROUP, TOPIC),
+      log,
+      () => consumer.partitions(TOPIC),
+      { topic: TOPIC, intervalMs: 20 },
+      this.reports,
+    );
+  }
+
+  /** Consumes, publishes replays and consumes them, until none is under way. */
+  async settle(consumer: EventProcessor, replays = this.replays(consumer)): Promise<void> {
+    for (let before = -1; before !== this.store.records(TOPIC).length;) {
+      before = this.store.records(TOPIC).length;
+      await this.consume(consumer);
+      while (await replays.loop.runOnce());
+    }
   }
 
   /** Appends one reservation event in a transaction of its own. */

@@ -1,4 +1,12 @@
 import { Module } from '@nestjs/common';
+import {
+  DlqCommand,
+  DlqInspectCommand,
+  DlqListCommand,
+  DlqPatchCommand,
+  DlqReplayCommand,
+  DlqSkipCommand,
+} from '../../modules/consumer/cli/dlq.command.js';
 import { SeedCommand } from '../../modules/demo/cli/seed.command.js';
 import { TokenCommand, TokenIssueCommand } from '../../modules/identity/cli/token.command.js';
 import { ReplayCommand, ReplayHotelBookingsCommand } from '../../modules/imports/cli/replay.command.js';
@@ -60,6 +68,12 @@ import { TopicsCommand, TopicsProvisionCommand } from './topics.command.js';
     PartitionsBackfillCommand,
     TopicsCommand,
     TopicsProvisionCommand,
+    DlqCommand,
+    DlqListCommand,
+    DlqInspectCommand,
+    DlqPatchCommand,
+    DlqReplayCommand,
+    DlqSkipCommand,
   ],
 })
 export class CliModule {}

@@ -17,7 +17,9 @@ import { LoopRegistry } from '../../platform/worker/loop-registry.js';
 import { ReservationEventConsumer, RESERVATION_EVENTS } from './consumers/reservation-event-consumer.js';
 import { Projectors } from './contract/projector.js';
 import { DeadLetterPublisher } from './dead-letters/dead-letter-publisher.js';
+import { ReplayPublisher } from './dead-letters/replay-publisher.js';
 import { DeadLetterStore } from './persistence/dead-letter-store.js';
+import { ReplayStore } from './persistence/replay-store.js';
 import { EventProcessor } from './processing/event-processor.js';
 
 /** What the transport has to subscribe to, for `new EventLogTransport(eventLog, [reservationSubscription(config)])`. */
@@ -29,16 +31,18 @@ export const reservationSubscription = (config: AppConfig): TransportSubscriptio
   maxBatchBytes: config.maxBatchBytes,
 });
 
-/** Runs the publisher of dead letters as long as the application. */
+/** Runs the publishers of dead letters and of replays as long as the application. */
 @Injectable()
 class ConsumerLoops implements OnApplicationBootstrap, BeforeApplicationShutdown {
   constructor(
     @Inject(DeadLetterPublisher) private readonly publisher: DeadLetterPublisher,
+    @Inject(ReplayPublisher) private readonly replays: ReplayPublisher,
     @Inject(Projectors) private readonly projectors: Projectors,
     @Inject(EventProcessor) events: EventProcessor,
     @Inject(LoopRegistry) loops: LoopRegistry,
   ) {
     loops.add(publisher.loop);
+    loops.add(replays.loop);
     loops.add(events.watch);
   }
 
@@ -47,10 +51,11 @@ class ConsumerLoops implements OnApplicationBootstrap, BeforeApplicationShutdown
     if (this.projectors.all().length === 0)
       throw new Error('the consumer has no projectors: import their modules');
     this.publisher.loop.start();
+    this.replays.loop.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await this.publisher.loop.stop();
+    await Promise.all([this.publisher.loop.stop(), this.replays.loop.stop()]);
   }
 }
 
@@ -81,7 +86,23 @@ const publisher = {
       { dlqTopic: config.dlqTopic, intervalMs: config.outboxSweepIntervalMs },
       new Logger('DeadLetters'),
     );
-    events.onBuried(() => made.loop.wake());
+    events.onLetters(() => made.loop.wake());
+    return made;
+  },
+  inject: [BackgroundWork, EventLog, EventProcessor, APP_CONFIG],
+};
+
+const replays = {
+  provide: ReplayPublisher,
+  useFactory: (work: BackgroundWork, log: EventLog, events: EventProcessor, config: AppConfig) => {
+    const made = new ReplayPublisher(
+      new ReplayStore(work, config.consumerGroup, config.topic),
+      log,
+      () => events.partitions(config.topic),
+      { topic: config.topic, intervalMs: config.outboxSweepIntervalMs },
+      new Logger('Replays'),
+    );
+    events.onLetters(() => made.loop.wake());
     return made;
   },
   inject: [BackgroundWork, EventLog, EventProcessor, APP_CONFIG],
@@ -90,7 +111,7 @@ const publisher = {
 /** Worker: applies the events of the log once each. A module with a projector imports this one and registers it. */
 @Module({
   controllers: [ReservationEventConsumer],
-  providers: [Projectors, processor, publisher, ConsumerLoops],
+  providers: [Projectors, processor, publisher, replays, ConsumerLoops],
   exports: [Projectors, EventProcessor, DeadLetterPublisher],
 })
 export class ConsumerModule {}

@@ -6,6 +6,7 @@ import { OutboxOperations1763700000005 } from '../../../migrations/1763700000005
 import { EventSize1763700000009 } from '../../../migrations/1763700000009-event-size.js';
 import { Partitions1763700000008 } from '../../../migrations/1763700000008-partitions.js';
 import { Reservations1763700000003 } from '../../../migrations/1763700000003-reservations.js';
+import { DeadLetters1763700000007 } from '../../../migrations/1763700000007-dead-letters.js';
 import { Tenancy1763700000001 } from '../../../migrations/1763700000001-tenancy.js';
 
 /** Every migration, in order; the schema is nothing else. */
@@ -18,6 +19,7 @@ export const MIGRATIONS = [
   OutboxIndexes1763700000006,
   Partitions1763700000008,
   EventSize1763700000009,
+  DeadLetters1763700000007,
 ];
 
 /** The data source of the schema's owner; also `ormconfig.ts`, for TypeORM's own command line. */

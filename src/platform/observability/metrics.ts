@@ -50,6 +50,15 @@ export const metrics = {
     name: 'reservation_event_duplicates_total',
     help: 'Events delivered again and not applied again',
   }),
+  replayed: new Counter({
+    name: 'reservation_event_replayed_total',
+    help: 'Dead letters resolved by a replay',
+  }),
+  letters: new Gauge({
+    name: 'reservation_event_dead_letters',
+    help: 'Dead letters that are not resolved, by status; skipped ones too',
+    labelNames: ['status'],
+  }),
   batchSeconds: new Histogram({
     name: 'reservation_event_batch_duration_seconds',
     help: 'Time from the delivery of a batch to the commit of its effects and offset',

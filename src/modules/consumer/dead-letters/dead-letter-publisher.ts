@@ -1,6 +1,7 @@
 import type { EventLog, LogRecord } from '../../../platform/event-log/event-log.js';
 import { RecordRefusedError } from '../../../platform/event-log/event-log.js';
 import { type LoopLog, WorkerLoop } from '../../../platform/worker/loop.js';
+import { objectOf } from '../domain/record-value.js';
 import type { DeadLetter, DeadLetterStore } from '../persistence/dead-letter-store.js';
 
 /** Configuration of the publisher; each names the environment variable it comes from. */
@@ -114,14 +115,5 @@ const identityOf = ({ eventId, tenantId, aggregateId, keySeq }: DeadLetter): Rec
 });
 
 /** The event's own fields; of what is no JSON object, its bytes. */
-function originalOf(value: Buffer | null): Record<string, unknown> {
-  if (value === null) return { originalBase64: null };
-  try {
-    const parsed: unknown = JSON.parse(value.toString('utf8'));
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
-      return parsed as Record<string, unknown>;
-  } catch {
-    // Falls through: kept as bytes.
-  }
-  return { originalBase64: value.toString('base64') };
-}
+const originalOf = (value: Buffer | null): Record<string, unknown> =>
+  objectOf(value) ?? { originalBase64: value?.toString('base64') ?? null };

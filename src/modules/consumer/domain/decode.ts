@@ -1,7 +1,7 @@
 import { isUtcTime } from '../../../platform/kernel/dates.js';
 import { isUuid } from '../../../platform/kernel/ids.js';
 import { contractFault, type KnownAggregate } from './event-types.js';
-import type { Identity, IncomingRecord } from './incoming.js';
+import { type Identity, type IncomingRecord, REPLAY_HEADERS, type ReplayMark } from './incoming.js';
 
 /** Why a record is in the dead letters. Besides these: `SQLSTATE_<code>` and the codes of DomainErrors. */
 export type FailureCode =
@@ -14,6 +14,7 @@ export type FailureCode =
   | 'KEY_MISMATCH'
   | 'KEY_GAP'
   | 'KEY_PARKED'
+  | 'KEY_REWIND'
   | 'PROJECTION_FAILED';
 
 /** An event as its envelope tells it, checked. */
@@ -32,6 +33,8 @@ export interface GoodRecord {
   readonly kind: 'event';
   readonly record: IncomingRecord;
   readonly event: IncomingEvent;
+  /** Null: no replay. */
+  readonly replayOf: ReplayMark | null;
 }
 
 /** A record that will never be applied as it is. */
@@ -43,6 +46,7 @@ export interface BadRecord {
   readonly retryCount: number;
   /** Null: nobody knows whose it is, and it goes to the platform's own tenant. */
   readonly identity: Identity | null;
+  readonly replayOf: ReplayMark | null;
 }
 
 export type DecodedRecord = GoodRecord | BadRecord;
@@ -51,6 +55,7 @@ const MAX_SEQ = 2 ** 31 - 1;
 
 /** Reads a record, whoever wrote it: any bytes at all give an answer, and never a throw. */
 export function decodeRecord(record: IncomingRecord): DecodedRecord {
+  const replayOf = replayMark(record.headers);
   const bad = (code: FailureCode, cause: string, identity: Identity | null = null): BadRecord => ({
     kind: 'bad',
     record,
@@ -58,6 +63,7 @@ export function decodeRecord(record: IncomingRecord): DecodedRecord {
     cause,
     identity,
     retryCount: 0,
+    replayOf,
   });
   const value = parse(record.value);
   if (value === undefined)
@@ -72,7 +78,13 @@ export function decodeRecord(record: IncomingRecord): DecodedRecord {
     return bad('KEY_MISMATCH', "the record's key is not the aggregate's id");
   const contract = contractFault(event);
   if (contract) return bad(contract.code, contract.cause, event);
-  return { kind: 'event', record, event };
+  return { kind: 'event', record, event, replayOf };
+}
+
+function replayMark(headers: IncomingRecord['headers']): ReplayMark | null {
+  const deadLetterId = headers[REPLAY_HEADERS.deadLetterId] ?? '';
+  const replay = Number(headers[REPLAY_HEADERS.replay]);
+  return isUuid(deadLetterId) && isCount(replay) ? { deadLetterId, replay } : null;
 }
 
 function parse(value: Buffer | null): unknown {
@@ -89,9 +101,10 @@ function envelopeFault(value: unknown): string | null {
   const envelope = value as Record<string, unknown>;
   for (const name of ['eventId', 'tenantId', 'aggregateId', 'correlationId'])
     if (typeof envelope[name] !== 'string' || !isUuid(envelope[name])) return `${name} is no id`;
-  const { keySeq, version, type, aggregateType, occurredAt, data } = envelope;
+  const { keySeq, version, type, aggregateType, occurredAt, data, replay } = envelope;
   if (!isCount(keySeq)) return 'keySeq is no version';
   if (!isCount(version)) return 'version is no version';
+  if (replay !== undefined && !isCount(replay)) return 'replay is no count';
   if (typeof type !== 'string' || typeof aggregateType !== 'string')
     return 'type or aggregateType is no text';
   if (typeof occurredAt !== 'string' || !isUtcTime(occurredAt)) return 'occurredAt is no time in UTC';

@@ -16,3 +16,13 @@ export interface Identity {
   /** ISO 8601, UTC, microseconds. */
   readonly occurredAt: string;
 }
+
+/** What a replayed record says of itself, in its headers: which dead letter it is, and which of its replays. */
+export interface ReplayMark {
+  readonly deadLetterId: string;
+  /** 1 for the first. */
+  readonly replay: number;
+}
+
+/** The headers of a replayed record. */
+export const REPLAY_HEADERS = { deadLetterId: 'ce_deadletterid', replay: 'ce_replay' } as const;

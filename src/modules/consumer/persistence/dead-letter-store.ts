@@ -2,7 +2,8 @@ import { sql } from '../../../platform/database/sql.js';
 import type { BackgroundTx, BackgroundWork } from '../../../platform/database/unit-of-work.js';
 import { newId, PLATFORM_TENANT_ID } from '../../../platform/kernel/ids.js';
 import { storable } from '../domain/storable.js';
-import type { BuriedRecord } from '../domain/plan-batch.js';
+import { FencedError } from './fenced-error.js';
+import type { BuriedRecord, ReplayEnd } from '../domain/plan-batch.js';
 
 const BURY = sql(
   'consumer.bury',
@@ -27,6 +28,25 @@ const PUBLISHED = sql(
   `UPDATE dead_letters d SET published_at = clock_timestamp()
      FROM unnest($1::uuid[], $2::uuid[]) AS p(tenant_id, dead_letter_id)
     WHERE d.tenant_id = p.tenant_id AND d.dead_letter_id = p.dead_letter_id AND d.published_at IS NULL`,
+);
+
+// A letter that was parked has not been tried before this replay, and goes back to being parked when it came too early.
+const END_REPLAYS = sql(
+  'consumer.end_replays',
+  `WITH ended AS (
+     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::int[], $6::text[], $7::text[])
+       AS e(tenant_id, dead_letter_id, replay, outcome, retry_count, code, cause))
+   UPDATE dead_letters d SET
+     status = CASE e.outcome WHEN 'RESOLVED' THEN 'RESOLVED' WHEN 'FAILED' THEN 'DEAD'
+       ELSE CASE WHEN d.failure_code IN ('KEY_PARKED', 'KEY_GAP') THEN 'PARKED' ELSE 'DEAD' END END,
+     resolved_at = CASE e.outcome WHEN 'RESOLVED' THEN clock_timestamp() END,
+     retry_count = CASE e.outcome WHEN 'FAILED' THEN
+       d.retry_count + e.retry_count + (d.failure_code NOT IN ('KEY_PARKED', 'KEY_GAP'))::int ELSE d.retry_count END,
+     attempted_at = CASE e.outcome WHEN 'FAILED' THEN clock_timestamp() ELSE d.attempted_at END,
+     failure_code = coalesce(e.code, d.failure_code), failure_cause = coalesce(e.cause, d.failure_cause)
+     FROM ended e
+    WHERE d.tenant_id = e.tenant_id AND d.dead_letter_id = e.dead_letter_id AND d.status = 'REPLAYING' AND d.replay_count = e.replay
+   RETURNING d.dead_letter_id`,
 );
 
 /** A dead letter as it is published. */
@@ -76,6 +96,23 @@ export async function bury(
       code,
       storable(cause),
     ]);
+}
+
+/** Writes how replays ended, in the transaction that moves the offset past their records. */
+export async function endReplays(tx: BackgroundTx, ends: readonly ReplayEnd[]): Promise<void> {
+  if (ends.length === 0) return;
+  const failed = ends.map((end) => (end.outcome === 'FAILED' ? end : null));
+  const rows = await tx.query(END_REPLAYS, [
+    ends.map(({ tenantId }) => tenantId),
+    ends.map(({ deadLetterId }) => deadLetterId),
+    ends.map(({ replay }) => replay),
+    ends.map(({ outcome }) => outcome),
+    failed.map((end) => end?.retryCount ?? 0),
+    failed.map((end) => end?.code ?? null),
+    failed.map((end) => (end ? storable(end.cause) : null)),
+  ]);
+  // Whoever ended one of them since it was read has applied it: this transaction must not, too.
+  if (rows.length !== ends.length) throw new FencedError('a replay has ended meanwhile');
 }
 
 /** Dead letters on their way to the topic of dead letters. */

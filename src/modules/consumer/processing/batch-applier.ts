@@ -3,10 +3,19 @@ import type { BackgroundTx, BackgroundWork } from '../../../platform/database/un
 import { metrics } from '../../../platform/observability/metrics.js';
 import type { Projectors } from '../contract/projector.js';
 import type { DecodedRecord } from '../domain/decode.js';
-import { type BatchPlan, planBatch } from '../domain/plan-batch.js';
-import { bury } from '../persistence/dead-letter-store.js';
-import { readKeyStates, recordApplied } from '../persistence/inbox-store.js';
+import type { Identity } from '../domain/incoming.js';
+import {
+  type BatchPlan,
+  identityOf,
+  type KeyState,
+  type LetterState,
+  planBatch,
+} from '../domain/plan-batch.js';
+import { bury, endReplays } from '../persistence/dead-letter-store.js';
+import { lockKeys, readKeyStates, readLetters, recordApplied } from '../persistence/inbox-store.js';
+import { kindOf } from './failures.js';
 import type { OffsetStore, PartitionClaim } from '../persistence/offset-store.js';
+import { promoteParked } from '../persistence/replay-store.js';
 
 /**
  * Applies a run of records in ONE transaction: the offset (which fences), the effects of all projectors, the checkpoints,
@@ -21,33 +30,78 @@ export class BatchApplier {
   ) {}
 
   /** @throws FencedError, and whatever a projector or the database throws; the claim has moved only if this resolves */
-  async apply(claim: PartitionClaim, run: readonly DecodedRecord[]): Promise<BatchPlan> {
+  async apply(claim: PartitionClaim, run: readonly DecodedRecord[]): Promise<Attempt> {
     const next = run[run.length - 1]!.record.offset + 1n;
-    const plan = await this.work.run('consumer.apply', async (tx) => {
-      // The fence and the look at the keys leave together, and so do all effects: a batch costs three round trips.
-      const [, states] = await Promise.all([
-        this.offsets.move(tx, claim, next),
-        readKeyStates(tx, identitiesOf(run)),
-      ]);
-      return this.effect(tx, claim, planBatch(run, states));
-    });
+    const { plan, promoted } = await this.work.run('consumer.apply', (tx) =>
+      this.attempt(tx, claim, run, next),
+    );
     claim.next = next;
     metrics.applied.inc(plan.apply.length);
     metrics.duplicates.inc(plan.duplicates.length);
     for (const { code } of plan.bury) metrics.deadLetters.inc({ code });
-    return plan;
+    for (const end of plan.replays) {
+      if (end.outcome === 'RESOLVED') metrics.replayed.inc();
+      if (end.outcome === 'FAILED') metrics.deadLetters.inc({ code: end.code });
+    }
+    return { plan, promoted };
   }
 
-  private async effect(tx: BackgroundTx, claim: PartitionClaim, plan: BatchPlan): Promise<BatchPlan> {
+  /** Whether something of the run would be applied just now; nothing stays of it. @throws infrastructure errors */
+  async wouldApply(claim: PartitionClaim, run: readonly DecodedRecord[]): Promise<boolean> {
+    const last = run[run.length - 1]!.record.offset + 1n;
+    let applied = 0;
+    const undone = new Error('tried, and undone');
+    try {
+      await this.work.run('consumer.try', async (tx) => {
+        applied = (await this.attempt(tx, claim, run, last)).plan.apply.length;
+        throw undone;
+      });
+    } catch (error) {
+      if (error !== undone && kindOf(error) === 'infrastructure') throw error;
+      if (error !== undone) return false;
+    }
+    return applied > 0;
+  }
+
+  private async attempt(
+    tx: BackgroundTx,
+    claim: PartitionClaim,
+    run: readonly DecodedRecord[],
+    next: bigint,
+  ): Promise<Attempt> {
+    const look = (): Promise<[Map<string, KeyState>, Map<string, LetterState>]> =>
+      Promise.all([readKeyStates(tx, identitiesOf(run)), readLetters(tx, run)]);
+    // The fence and the look at the keys leave together, and so do all effects: a batch costs three round trips.
+    const [, seen] = await Promise.all([this.offsets.move(tx, claim, next), look()]);
+    let plan = planBatch(run, ...seen);
+    if (plan.bury.length + plan.replays.length > 0) {
+      const [, held] = await Promise.all([lockKeys(tx, identitiesOf(run)), look()]);
+      plan = planBatch(run, ...held);
+    }
+    return { plan, promoted: await this.effect(tx, claim, plan) };
+  }
+
+  /** Answers how many parked letters can go on now. */
+  private async effect(tx: BackgroundTx, claim: PartitionClaim, plan: BatchPlan): Promise<number> {
     const events = plan.apply.map(({ event }) => event);
     const projectors = events.length > 0 ? this.projectors.all() : [];
+    let promoted = 0;
     await allOf([
       ...projectors.map(async (projector) => projector.apply(tx, events)),
       recordApplied(tx, events),
-      bury(tx, this.group, claim.topic, plan.bury),
+      endReplays(tx, plan.replays),
+      bury(tx, this.group, claim.topic, plan.bury)
+        .then(() => promoteParked(tx, events))
+        .then((letters) => void (promoted = letters.length)),
     ]);
-    return plan;
+    return promoted;
   }
+}
+
+/** What an attempt decided, and how many parked letters it sent off. */
+interface Attempt {
+  readonly plan: BatchPlan;
+  readonly promoted: number;
 }
 
 /** What PostgreSQL answers to everything that comes after the statement that failed. */
@@ -65,5 +119,5 @@ async function allOf(works: readonly Promise<void>[]): Promise<void> {
     throw failures.find((error) => sqlState(error) !== TRANSACTION_ABORTED) ?? failures[0];
 }
 
-const identitiesOf = (run: readonly DecodedRecord[]) =>
-  run.map((one) => (one.kind === 'event' ? one.event : one.identity)).filter((one) => one !== null);
+const identitiesOf = (run: readonly DecodedRecord[]): Identity[] =>
+  run.map(identityOf).filter((identity) => identity !== null);

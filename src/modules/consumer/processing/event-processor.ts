@@ -6,13 +6,14 @@ import type { LoopLog } from '../../../platform/worker/loop.js';
 import type { Projectors } from '../contract/projector.js';
 import { type DecodedRecord, decodeRecord, type GoodRecord, type IncomingEvent } from '../domain/decode.js';
 import type { IncomingRecord } from '../domain/incoming.js';
-import type { BatchPlan } from '../domain/plan-batch.js';
+import { keyOf } from '../domain/plan-batch.js';
 import { FencedError } from '../persistence/fenced-error.js';
 import { OffsetStore, type PartitionClaim } from '../persistence/offset-store.js';
 import { BatchApplier } from './batch-applier.js';
 import { BatchWatch } from './batch-watch.js';
 import { buried, describeFailure, kindOf } from './failures.js';
 import { GaveUpError, processWithRetry, type RetryPolicy } from './retry.js';
+import { Suspects } from './suspects.js';
 
 /** Configuration of a consumer; each names the environment variable it comes from. */
 export interface ProcessorOptions {
@@ -26,10 +27,16 @@ export interface ProcessorOptions {
   readonly retryBackoffMs: number;
 }
 
+/** How time passes: a monotonic clock, ms, and what retries wait by. */
+export interface Time extends Pick<RetryPolicy, 'wait' | 'random'> {
+  readonly now: () => number;
+}
+
 /**
  * Applies every event of its partitions exactly once. An infrastructure error leaves the offset where it is and burns no
  * attempt; a failing event is found by halving its batch, tried again quickly, and dead-lettered; its key waits from then
- * on, other keys go on.
+ * on, other keys go on. An error that is the database's fault as a rule pauses the partition, too, until it shows that one
+ * event alone meets it (`Suspects`).
  * Metrics: reservation_event_{applied,duplicates,retries,dlq}_total, _batch_duration_seconds, _consumer_lag.
  */
 export class EventProcessor implements BatchHandler {
@@ -39,6 +46,7 @@ export class EventProcessor implements BatchHandler {
   private readonly applier: BatchApplier;
   private readonly claims = new Map<string, PartitionClaim>();
   private readonly listeners: (() => void)[] = [];
+  private readonly suspects: Suspects;
   private lastError: string | null = null;
 
   constructor(
@@ -46,8 +54,9 @@ export class EventProcessor implements BatchHandler {
     projectors: Projectors,
     private readonly options: ProcessorOptions,
     private readonly log: LoopLog,
-    private readonly retrying: Pick<RetryPolicy, 'wait' | 'random'> = {},
+    private readonly time: Time = { now: () => performance.now() },
   ) {
+    this.suspects = new Suspects(time.now);
     this.offsets = new OffsetStore(work, options.group, options.owner);
     this.applier = new BatchApplier(work, this.offsets, projectors, options.group);
   }
@@ -59,8 +68,8 @@ export class EventProcessor implements BatchHandler {
       .map(({ partition }) => partition);
   }
 
-  /** Calls `listener` after each transaction that wrote dead letters. */
-  onBuried(listener: () => void): void {
+  /** Calls `listener` after each transaction that wrote dead letters, or sent some off to be replayed. */
+  onLetters(listener: () => void): void {
     this.listeners.push(listener);
   }
 
@@ -112,11 +121,15 @@ export class EventProcessor implements BatchHandler {
   private async work(job: Job, run: readonly DecodedRecord[]): Promise<void> {
     const { batch, claim } = job;
     if (!batch.isLive()) throw new FencedError(`${nameOf(batch)} was taken away`);
-    const [only, ...others] = run;
-    if (others.length === 0) return this.applyOne(claim, only!);
+    const [first, ...others] = run;
+    if (others.length === 0) return this.applyOne(job, first!);
+    // Found before: to search it again would cost a statement's timeout at every halving.
+    if (this.suspects.has(nameOf(batch), first!.record.offset)) {
+      await this.applyOne(job, first!);
+      return this.work(job, others);
+    }
     try {
-      this.tell(await this.applier.apply(claim, run));
-      return;
+      return await this.apply(claim, run);
     } catch (error) {
       if (kindOf(error) === 'infrastructure') throw error;
     }
@@ -129,19 +142,50 @@ export class EventProcessor implements BatchHandler {
     }
   }
 
-  private async applyOne(claim: PartitionClaim, decoded: DecodedRecord): Promise<void> {
+  private async apply(claim: PartitionClaim, run: readonly DecodedRecord[]): Promise<void> {
+    const begun = this.time.now();
+    const { plan, promoted } = await this.applier.apply(claim, run);
+    this.suspects.applied(plan.apply, begun);
+    for (const { record, event } of plan.apply) this.log.debug?.(appliedLine(record, event));
+    if (plan.bury.length + plan.replays.length + promoted === 0) return;
+    for (const listener of this.listeners) listener();
+  }
+
+  private async applyOne(job: Job, decoded: DecodedRecord): Promise<void> {
+    const { claim } = job;
     try {
-      const plan = await processWithRetry(() => this.applier.apply(claim, [decoded]), {
+      await processWithRetry(() => this.apply(claim, [decoded]), {
         retries: this.options.maxRetries,
         backoffMs: this.options.retryBackoffMs,
         onRetry: () => metrics.retries.inc(),
-        ...this.retrying,
+        ...this.time,
       });
-      this.tell(plan);
+      this.suspects.forget(nameOf(claim));
     } catch (error) {
-      if (!(error instanceof GaveUpError) || decoded.kind === 'bad') throw error;
-      await this.bury(claim, decoded, error);
+      if (decoded.kind === 'bad') throw error;
+      const verdict = error instanceof GaveUpError ? error : await this.verdictOn(job, decoded, error);
+      if (!verdict) throw error;
+      await this.bury(claim, decoded, verdict);
     }
+  }
+
+  /** Whether an event is to blame for an error of a suspect class: tried as often as others, and others go through. */
+  private async verdictOn(
+    { batch, claim }: Job,
+    good: GoodRecord,
+    error: unknown,
+  ): Promise<GaveUpError | null> {
+    if (kindOf(error) !== 'suspect') return null;
+    const { tries, othersWent } = this.suspects.failed(nameOf(batch), good);
+    if (tries <= this.options.maxRetries) return null;
+    if (othersWent) return new GaveUpError(tries - 1, error);
+    const others = batch.records
+      .filter(({ offset }) => offset > good.record.offset)
+      .map(decodeRecord)
+      .filter((one): one is GoodRecord => one.kind === 'event' && isComparable(one.event, good.event))
+      .slice(0, WITNESSES);
+    const innocent = others.length === 0 || !(await this.applier.wouldApply(claim, others));
+    return innocent ? null : new GaveUpError(tries - 1, error);
   }
 
   private async bury(
@@ -149,20 +193,11 @@ export class EventProcessor implements BatchHandler {
     good: GoodRecord,
     { cause, retries }: GaveUpError,
   ): Promise<void> {
-    await this.applier.apply(claim, [buried(good, cause, retries)]);
+    await this.apply(claim, [buried(good, cause, retries)]);
+    this.suspects.forget(nameOf(claim));
     this.log.error(
       `event ${good.event.eventId} (${good.event.type}, trace ${traceIdOf(good.event.traceparent ?? '')}) went to the dead letters after ${retries} retries: ${describeFailure(cause).cause}`,
     );
-    this.tellBuried();
-  }
-
-  private tell({ apply, bury }: BatchPlan): void {
-    for (const { record, event } of apply) this.log.debug?.(appliedLine(record, event));
-    if (bury.length > 0) this.tellBuried();
-  }
-
-  private tellBuried(): void {
-    for (const listener of this.listeners) listener();
   }
 
   /** What to answer when a batch could not be worked through: the offset that stands, or the error. */
@@ -174,7 +209,7 @@ export class EventProcessor implements BatchHandler {
       if (this.claims.get(nameOf(claim)) === claim) this.claims.delete(nameOf(claim));
       throw error;
     }
-    if (kindOf(error) !== 'infrastructure') throw error;
+    if (!['infrastructure', 'suspect'].includes(kindOf(error))) throw error;
     this.report(claim, error);
     return claim.next;
   }
@@ -185,6 +220,13 @@ export class EventProcessor implements BatchHandler {
     this.lastError = cause;
   }
 }
+
+/** Events behind a suspect that are tried, and undone, to see whether it alone fails. */
+const WITNESSES = 10;
+
+/** Another key's event that takes the same way. */
+const isComparable = (one: IncomingEvent, other: IncomingEvent): boolean =>
+  one.aggregateType === other.aggregateType && keyOf(one) !== keyOf(other);
 
 /** A batch in hand. */
 interface Job {

@@ -39,9 +39,10 @@ describe('processWithRetry', () => {
     );
   });
 
-  it('lets an infrastructure error through at once, as it is', async () => {
+  it('lets an infrastructure error and one of a suspect class through at once, as it is', async () => {
     for (const error of [
       new LogUnavailableError('away'),
+      pgError('42501'),
       pgError('57P01'),
       pgError('ECONNREFUSED'),
       new FencedError('x'),
@@ -77,10 +78,10 @@ describe('processWithRetry', () => {
 
 describe('the kind of a failure', () => {
   it('follows type and SQLSTATE, and never the words', () => {
-    const kinds = ['40001', '42501', '53300', '55P03', '57014', '58030', 'XX000', '08006'].map((code) =>
-      kindOf(pgError(code)),
-    );
-    expect(new Set(kinds)).toEqual(new Set(['infrastructure']));
+    for (const code of ['53300', '57P01', '57P03', '25006', '08006'])
+      expect([code, kindOf(pgError(code))]).toEqual([code, 'infrastructure']);
+    for (const code of ['40001', '42501', '55P03', '57014', '58030', 'XX000'])
+      expect([code, kindOf(pgError(code))]).toEqual([code, 'suspect']);
     expect(['22P02', '23505', '23514', '54000'].map((code) => kindOf(pgError(code)))).toEqual(
       Array(4).fill('permanent'),
     );

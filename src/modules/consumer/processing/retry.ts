@@ -32,7 +32,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 /**
  * One try and `retries` quick retries. A permanent failure is not tried again.
- * @throws GaveUpError when the event is to blame; an infrastructure error as it is, at once: it burns no attempt
+ * @throws GaveUpError when the event is to blame; an infrastructure or suspect error as it is, at once: it burns no attempt
  */
 export async function processWithRetry<T>(work: () => Promise<T>, policy: RetryPolicy): Promise<T> {
   const { retries, backoffMs, onRetry, wait = sleep, random } = policy;
@@ -41,7 +41,7 @@ export async function processWithRetry<T>(work: () => Promise<T>, policy: RetryP
       return await work();
     } catch (error) {
       const kind = kindOf(error);
-      if (kind === 'infrastructure') throw error;
+      if (kind === 'infrastructure' || kind === 'suspect') throw error;
       if (kind === 'permanent' || retry === retries) throw new GaveUpError(retry, error);
       retry += 1;
       onRetry?.(retry, error);
