@@ -269,6 +269,25 @@ describe('dead letters in the hands of operators', () => {
       ]);
     });
 
+    it('applies an event whose version a stranger had taken, once the stranger’s is skipped', async () => {
+      const [key, other] = [inSlot(0), inSlot(0)];
+      await publish(other, 1, 2);
+      const second = path.store.records(TOPIC)[1]!;
+      const value = second.value!.toString().replaceAll(other, key);
+      const { eventId } = JSON.parse(value) as EventEnvelope;
+      const strangers = Buffer.from(value.replace(eventId, newId()));
+      path.store.write(TOPIC, [{ ...second, key, value: strangers }]);
+      await path.consume(consumer);
+      await operations.skip(intent, { ...ALL, aggregateId: key });
+      picky.poison.add(`${key}/2`);
+      await publish(key, 1, 2);
+      await path.consume(consumer);
+      picky.poison.clear();
+      await operations.replay(intent, { ...ALL, aggregateId: key });
+      await path.settle(consumer);
+      expect([await applied(key), await operations.list(ALL)]).toEqual([[1, 2], []]);
+    });
+
     it('of what is no event is possible, and finds it as it was', async () => {
       path.store.write(TOPIC, [
         { partition: 0, key: 'k', value: Buffer.from('{"cut": '), headers: { ce_tenantid: 'x' } },
