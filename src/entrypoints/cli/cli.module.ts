@@ -26,6 +26,10 @@ import {
   OutboxRequeueCommand,
 } from '../../modules/outbox/cli/outbox.command.js';
 import { OutboxReindexCommand } from '../../modules/outbox/cli/outbox-reindex.command.js';
+  LifecycleCommand,
+  LifecycleResumeCommand,
+  LifecycleShowCommand,
+} from '../../modules/lifecycle/cli/lifecycle.command.js';
 import {
   BusinessDateAdvanceCommand,
   BusinessDateCommand,
@@ -54,6 +58,9 @@ import { TopicsCommand, TopicsProvisionCommand } from './topics.command.js';
     BusinessDateAdvanceCommand,
     ReservationsCommand,
     ReservationsShowCommand,
+    LifecycleCommand,
+    LifecycleShowCommand,
+    LifecycleResumeCommand,
     ReplayCommand,
     ReplayHotelBookingsCommand,
     OutboxCommand,

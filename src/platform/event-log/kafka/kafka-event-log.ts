@@ -57,6 +57,11 @@ export class KafkaEventLog extends EventLog {
     return (await this.topics.limits(topic)).partitions;
   }
 
+  override async endOffsets(topic: string): Promise<bigint[]> {
+    const ranges = await this.topics.ranges(topic);
+    return Array.from({ length: ranges.size }, (_, partition) => ranges.get(partition)!.high);
+  }
+
   override append(topic: string, records: readonly LogRecord[]): Promise<LogPosition[]> {
     return this.appender.append(topic, records);
   }
