@@ -5,6 +5,7 @@ import { operatorContext } from '../../../platform/cli/operator.js';
 import { matching } from '../../../platform/cli/options.js';
 import { out, result, table } from '../../../platform/cli/output.js';
 import { CliRuntime, examples } from '../../../platform/cli/runtime.js';
+import type { OpContext } from '../../../platform/context/op-context.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { dataOf } from '../../../platform/http/answer.js';
 import { isUuid } from '../../../platform/kernel/ids.js';
@@ -72,6 +73,16 @@ const told = (outcome: ResumptionOutcome): string =>
     ? 'nothing to do: all is settled'
     : `${outcome.open} open: ${outcome.released} released, ${outcome.publishedAgain} published again, ${outcome.replayed} replayed, ${outcome.woken} woken, ${outcome.waiting} waiting`;
 
+/** @throws DomainError REQUEST_NOT_FOUND, RESERVATION_NOT_FOUND */
+const lifecycleOf = (
+  queries: LifecycleQueries,
+  ctx: OpContext,
+  { type, id: subject }: Subject,
+): Promise<RequestLifecycle | ReservationLifecycle> =>
+  type === 'request'
+    ? queries.ofRequest(ctx, subject, null, SHOWN)
+    : queries.ofReservation(ctx, subject, null, SHOWN);
+
 /** The options that both commands have. */
 abstract class SubjectCommand extends CommandRunner {
   @Option({ flags: '--tenant <code>', description: 'tenant', defaultValue: 'demo' })
@@ -117,10 +128,7 @@ export class LifecycleShowCommand extends SubjectCommand {
     const { type, id: subject } = this.subjectOf(options);
     const lifecycle = await this.runtime.withApp(async (app) => {
       const ctx = operatorContext((await tenantByCode(app.get(UnitOfWork), options.tenant)).tenantId);
-      const queries = app.get(LifecycleQueries);
-      return type === 'request'
-        ? queries.ofRequest(ctx, subject, null, SHOWN)
-        : queries.ofReservation(ctx, subject, null, SHOWN);
+      return lifecycleOf(app.get(LifecycleQueries), ctx, { type, id: subject });
     });
     result(options.json, lifecycle, forPeople(lifecycle));
   }
@@ -153,7 +161,10 @@ export class LifecycleResumeCommand extends SubjectCommand {
       async (app) => {
         const ctx = operatorContext((await tenantByCode(app.get(UnitOfWork), options.tenant)).tenantId);
         const resumer = app.get(Resumer);
-        if (dryRun) return resumer.preview(ctx.tenantId, subject);
+        if (dryRun) {
+          await lifecycleOf(app.get(LifecycleQueries), ctx, subject);
+          return resumer.preview(ctx.tenantId, subject);
+        }
         const asked = await app.get(RequestResumption).execute(ctx, subject, reason!, null);
         return resumer.finish(ctx.tenantId, dataOf<ResumptionView>(asked).id);
       },

@@ -85,12 +85,15 @@ export function whatNext(state: LifecycleState, hindrance: Hindrance | null): st
   return state === 'PERSISTED' ? 'The relay puts it into the event log.' : 'Its transaction commits.';
 }
 
-/** What an operator can do about a hindrance of an event that the request `correlationId` caused. */
-export function remedyFor(status: Hindrance['status'], correlationId: string): string {
+/** What an operator can do about what holds an event up, with the command. */
+export function remedyFor(
+  status: Hindrance['status'],
+  { correlationId, aggregateId }: { readonly correlationId: string; readonly aggregateId: string },
+): string {
   const resume = `npx tartware lifecycle resume --request ${correlationId} --reason <why>`;
   switch (status) {
     case 'DEAD':
-      return `Find it with npx tartware dlq list, mend its cause, then: ${resume}. Or give it up: npx tartware dlq skip.`;
+      return `See npx tartware dlq list --key ${aggregateId}, mend the cause, then: ${resume}. Or give it up: npx tartware dlq skip --key ${aggregateId} --reason <why>`;
     case 'PARKED':
       return `It goes on with the one that it waits behind: ${resume}`;
     case 'REPLAYING':

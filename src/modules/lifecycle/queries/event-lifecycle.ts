@@ -36,7 +36,7 @@ export function eventLifecycle(row: EventRow): EventLifecycle {
   const { state, since } = stateOf(checkpoints);
   const settled = state === 'APPLIED' || state === 'SKIPPED';
   const cause = settled ? null : causeOf(row);
-  const hindrance = cause && { ...cause, remedy: remedyFor(cause.status, correlationId) };
+  const hindrance = cause && { ...cause, remedy: remedyFor(cause.status, row) };
   const next = whatNext(state, hindrance);
   return {
     ...{ eventId, aggregateType, aggregateId, type, keySeq, correlationId, actor },
