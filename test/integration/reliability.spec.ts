@@ -71,10 +71,10 @@ describe('the reliability monitor', () => {
       true,
       true,
     ]);
-    const shown = async (gauge: typeof metrics.stalled | typeof metrics.openDeadLetters): Promise<unknown> =>
+    const shown = async (gauge: typeof metrics.stalled): Promise<unknown> =>
       (await gauge.get()).values.map(({ labels, value }) => [...Object.values(labels), value]);
     expect(await shown(metrics.stalled)).toContainEqual(['PERSISTED', 1]);
-    expect(await shown(metrics.openDeadLetters)).toContainEqual(['DEAD', 1]);
+    expect(await shown(metrics.blockedKeys)).toContainEqual(['DLQ', 1]);
   });
 
   it('tells the lag of each partition, and that it is not known while the log does not answer', async () => {

@@ -26,6 +26,7 @@ import {
   OutboxRequeueCommand,
 } from '../../modules/outbox/cli/outbox.command.js';
 import { OutboxReindexCommand } from '../../modules/outbox/cli/outbox-reindex.command.js';
+import {
   LifecycleCommand,
   LifecycleResumeCommand,
   LifecycleShowCommand,

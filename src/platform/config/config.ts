@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { retention, RETENTION_KEYS, type RetentionConfig } from './retention.js';
+import { LIFECYCLE_KEYS, readLifecycle, type Key, type LifecycleConfig } from './lifecycle-keys.js';
 
 export type AppMode = 'all' | 'api' | 'worker';
 
@@ -12,7 +13,7 @@ export class ConfigError extends Error {
  * The whole configuration, read once. Every key's environment variable, unit, default and meaning stand in `KEYS`
  * below, which `docs/configuration.md` repeats (a test compares them).
  */
-export interface AppConfig extends RetentionConfig {
+export interface AppConfig extends RetentionConfig, LifecycleConfig {
   readonly mode: AppMode;
   readonly host: string;
   readonly port: number;
@@ -46,73 +47,12 @@ export interface AppConfig extends RetentionConfig {
   readonly outboxBatchSize: number;
   readonly outboxRetryScheduleMs: readonly number[];
   readonly holdSweepIntervalMs: number;
-  readonly lifecycleAuditIntervalMs: number;
-  readonly lifecyclePersistedStallMs: number;
-  readonly lifecyclePublishedStallMs: number;
-  readonly lifecycleMaxResumes: number;
-  readonly reliability: ReliabilityThresholds;
   readonly jwksFile: string;
   readonly signingKeyFile: string;
   readonly logLevel: string;
   readonly commitSha: string;
   readonly dataDir: string;
 }
-
-/** A figure above `warning` or `critical` is so. */
-export interface Threshold {
-  readonly warning: number;
-  readonly critical: number;
-}
-
-/** Thresholds of /health/reliability, by figure. */
-export interface ReliabilityThresholds {
-  readonly backlog: Threshold;
-  readonly backlogAgeSeconds: Threshold;
-  readonly lag: Threshold;
-  readonly commitAgeSeconds: Threshold;
-  readonly deadLetters: Threshold;
-  readonly deadLetterRetries: Threshold;
-  readonly blockedKeys: Threshold;
-  readonly stalled: Threshold;
-  readonly stalledExhausted: Threshold;
-  readonly measuredAgeSeconds: Threshold;
-}
-
-interface Key {
-  readonly name: string;
-  readonly fallback: string;
-  readonly about: string;
-}
-
-/** Thresholds: variable, `warning,critical`, figure. */
-const RELIABILITY = {
-  backlog: [
-    'RELIABILITY_BACKLOG',
-    '10000,100000',
-    'events not yet in the log: warning above, critical above',
-  ],
-  backlogAgeSeconds: ['RELIABILITY_BACKLOG_AGE_S', '30,120', 'age of the oldest of them, s'],
-  lag: ['RELIABILITY_LAG', '10000,100000', 'records in the log that are not yet applied'],
-  commitAgeSeconds: [
-    'RELIABILITY_COMMIT_AGE_S',
-    '60,300',
-    'time since the last commit of a partition that has records to apply, s',
-  ],
-  deadLetters: ['RELIABILITY_DEAD_LETTERS', '0,50', 'dead letters, parked and replaying ones included'],
-  deadLetterRetries: [
-    'RELIABILITY_DEAD_LETTER_RETRIES',
-    '2,20',
-    'most quick retries that a dead letter took',
-  ],
-  blockedKeys: ['RELIABILITY_BLOCKED_KEYS', '0,50', 'keys that the relay holds back'],
-  stalled: ['RELIABILITY_STALLED', '0,100', 'events that stand still'],
-  stalledExhausted: ['RELIABILITY_STALLED_EXHAUSTED', '0,10', 'of these, resumed in vain to the last try'],
-  measuredAgeSeconds: [
-    'RELIABILITY_MEASURED_AGE_S',
-    '30,120',
-    'age of these figures, s: a worker measures them',
-  ],
-} as const satisfies Record<keyof ReliabilityThresholds, readonly [string, string, string]>;
 
 /** Every environment variable that Tartware reads. */
 export const KEYS: readonly Key[] = [
@@ -216,29 +156,7 @@ export const KEYS: readonly Key[] = [
     about: 'how often expired holds give their nights back, ms',
   },
   ...RETENTION_KEYS,
-  {
-    name: 'LIFECYCLE_AUDIT_INTERVAL_MS',
-    fallback: '15000',
-    about: 'how often the auditor looks for what stalls, ms',
-  },
-  {
-    name: 'LIFECYCLE_PERSISTED_STALL_MS',
-    fallback: '120000',
-    about:
-      'time after which an event that is not in the log counts as stalled, ms; also between two resumptions',
-  },
-  {
-    name: 'LIFECYCLE_PUBLISHED_STALL_MS',
-    fallback: '120000',
-    about:
-      'time after which a published event that is not applied counts as stalled, ms; also between two resumptions',
-  },
-  {
-    name: 'LIFECYCLE_MAX_RESUMES',
-    fallback: '3',
-    about: 'times that the auditor resumes one event, 0 to 100; then an operator is needed',
-  },
-  ...Object.values(RELIABILITY).map(([name, fallback, about]) => ({ name, fallback, about })),
+  ...LIFECYCLE_KEYS,
   {
     name: 'AUTH_JWKS_FILE',
     fallback: '<TARTWARE_HOME>/keys/jwks.json',
@@ -311,14 +229,6 @@ class Reader {
     return brokers;
   }
 
-  threshold(name: string): Threshold {
-    const [warning, critical, ...rest] = this.list(name).map(Number);
-    const sound = [warning, critical].every((value) => Number.isInteger(value) && value! >= 0);
-    if (!sound || rest.length > 0 || critical! < warning!)
-      this.faults.push(`${name} must be two whole numbers, warning and critical: 0,50`);
-    return { warning: warning ?? 0, critical: critical ?? 0 };
-  }
-
   topic(name: string): string {
     const topic = this.text(name);
     if (!/^[\w.-]{1,200}$/.test(topic)) this.faults.push(`${name} is no topic name`);
@@ -375,16 +285,6 @@ const reliablePath = (read: Reader) => ({
   outboxRetryScheduleMs: read.schedule('OUTBOX_RETRY_SCHEDULE_MS'),
 });
 
-const lifecycle = (read: Reader) => ({
-  lifecycleAuditIntervalMs: read.int('LIFECYCLE_AUDIT_INTERVAL_MS', 50, 600_000),
-  lifecyclePersistedStallMs: read.int('LIFECYCLE_PERSISTED_STALL_MS', 1_000, 86_400_000),
-  lifecyclePublishedStallMs: read.int('LIFECYCLE_PUBLISHED_STALL_MS', 1_000, 86_400_000),
-  lifecycleMaxResumes: read.int('LIFECYCLE_MAX_RESUMES', 0, 100),
-  reliability: Object.fromEntries(
-    Object.entries(RELIABILITY).map(([figure, [name]]) => [figure, read.threshold(name)]),
-  ) as unknown as ReliabilityThresholds,
-});
-
 /**
  * Reads the environment; the only place that does.
  * @param usual defaults that stand over those of `KEYS`: a command of the CLI logs less than a service
@@ -403,7 +303,7 @@ export function loadConfig(
     ...reliablePath(read),
     holdSweepIntervalMs: read.int('HOLD_SWEEP_INTERVAL_MS', 50, 600_000),
     ...retention(read),
-    ...lifecycle(read),
+    ...readLifecycle(read),
     logLevel: read.choice('LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
     commitSha: read.text('COMMIT_SHA'),
   };

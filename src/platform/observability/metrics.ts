@@ -69,11 +69,6 @@ export const metrics = {
     help: 'Records in the log that are not yet applied, by partition',
     labelNames: ['partition'],
   }),
-  openDeadLetters: new Gauge({
-    name: 'reservation_event_dead_letters',
-    help: 'Dead letters that are not settled, by status (DEAD, PARKED, REPLAYING)',
-    labelNames: ['status'],
-  }),
   blockedKeys: new Gauge({
     name: 'outbox_blocked_keys',
     help: 'Keys that the relay holds back, by status (FAILED, PARKED, DLQ)',
