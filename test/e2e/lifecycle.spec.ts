@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { slotOf } from '../../src/modules/outbox/contract/events.js';
 import { withClient } from '../support/fixtures.js';
 import { openHouse, type FrontDesk } from '../support/front-desk.js';
 import { until, type HttpClient, type Json } from '../support/http-client.js';
@@ -30,7 +31,9 @@ const stateOf = async (path: string): Promise<Json> => (await manager.data(200, 
 /** Books something that the relay doesn't see: as if a low-water mark were wrong. */
 async function bookUnseen(): Promise<{ id: string; request: string }> {
   await superuser(`UPDATE outbox_slots SET low_water = 1000000000`);
-  return book();
+  const booked = await book();
+  await superuser(`UPDATE outbox_slots SET low_water = 0 WHERE slot <> ${slotOf(booked.id)}`);
+  return booked;
 }
 
 describe('a request', () => {
