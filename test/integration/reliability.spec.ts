@@ -71,7 +71,7 @@ describe('the reliability monitor', () => {
       true,
       true,
     ]);
-    const shown = async (gauge: typeof metrics.stalled): Promise<unknown> =>
+    const shown = async (gauge: typeof metrics.stalled | typeof metrics.blockedKeys): Promise<unknown> =>
       (await gauge.get()).values.map(({ labels, value }) => [...Object.values(labels), value]);
     expect(await shown(metrics.stalled)).toContainEqual(['PERSISTED', 1]);
     expect(await shown(metrics.blockedKeys)).toContainEqual(['DLQ', 1]);
