@@ -16,7 +16,7 @@ export interface MonitorOptions {
 /**
  * Measures the reliable path every five seconds and writes the figures down, where the probe of any process reads them, an API's
  * too, which sees no other tenant's rows. One worker at a time measures; every worker shows the figures as metrics.
- * Metrics: outbox_blocked_keys, lifecycle_stalled, lifecycle_stalled_exhausted.
+ * Metrics: outbox_queue_depth, outbox_oldest_event_age_seconds, outbox_blocked_keys, lifecycle_stalled, lifecycle_stalled_exhausted.
  */
 export class ReliabilityMonitor {
   readonly loop: WorkerLoop;
@@ -60,7 +60,15 @@ export class ReliabilityMonitor {
   }
 }
 
-function show({ blockedKeys, stalled, stalledExhausted }: ReliabilityFigures): void {
+function show({
+  backlog,
+  backlogAgeSeconds,
+  blockedKeys,
+  stalled,
+  stalledExhausted,
+}: ReliabilityFigures): void {
+  metrics.outboxDepth.set(backlog);
+  metrics.outboxOldestSeconds.set(backlogAgeSeconds);
   for (const [status, n] of Object.entries(blockedKeys)) metrics.blockedKeys.set({ status }, n);
   for (const [state, n] of Object.entries(stalled)) metrics.stalled.set({ state }, n);
   metrics.stalledExhausted.set(stalledExhausted);

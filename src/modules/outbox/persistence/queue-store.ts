@@ -173,12 +173,6 @@ const RAISE = sql(
     WHERE s.slot = mine.slot AND s.low_water < coalesce(least($2::bigint, first.queue_id - 1), 0)`,
 );
 
-const DEPTH = sql(
-  'outbox.depth',
-  `SELECT count(*)::int AS depth, coalesce(extract(epoch FROM clock_timestamp() - min(occurred_at)), 0)::float8 AS "oldestSeconds"
-     FROM outbox_queue`,
-);
-
 /** The hot queue, as a relay uses it. */
 export class QueueStore {
   constructor(private readonly work: BackgroundWork) {}
@@ -245,12 +239,6 @@ export class QueueStore {
       for (const one of refused) if (still.has(one.event.slot)) await block(tx, one);
       return still;
     });
-  }
-
-  /** Events that wait, and the age of the oldest in seconds. */
-  async depth(): Promise<{ readonly depth: number; readonly oldestSeconds: number }> {
-    const rows = await this.work.query<{ depth: number; oldestSeconds: number }>(DEPTH, []);
-    return rows[0] ?? { depth: 0, oldestSeconds: 0 };
   }
 }
 
