@@ -52,8 +52,7 @@ export class Cluster {
           return (await this.pool.query<T>(text, [...values])).rows;
         } catch (error) {
           // A statement that is wrong stays wrong; all else passes.
-          if (/^(42|22|23)/.test((error as { code?: string }).code ?? ''))
-            return Promise.reject(error as Error);
+          if (/^(42|22|23)/.test((error as { code?: string }).code ?? '')) return Promise.reject(error);
           return null;
         }
       },

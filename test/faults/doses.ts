@@ -42,7 +42,6 @@ export const DOSES: Readonly<Record<Dose['name'], Dose>> = {
       'proxy-half-open': 1,
       'proxy-delay': 2,
       'proxy-drop-answer': 3,
-      clock: 1,
       duplicates: 1,
     },
   },

@@ -87,6 +87,8 @@ async function lastingOf(mischief: Mischief, stage: Stage): Promise<Record<strin
 
 class Injector {
   readonly tallies: Record<string, Tally> = {};
+  private now: FaultName | 'waiting' = 'waiting';
+
   constructor(
     private readonly scene: Scene,
     private readonly options: RoundOptions,

@@ -111,7 +111,7 @@ const proxyFault =
     const member = random.pick(stage.members.filter(({ up }) => up));
     const toBroker = member.broker !== null && random.chance(0.5);
     const write = fault === 'drop-answer' || random.chance(0.6);
-    const route = toBroker ? member.broker! : member.database;
+    const route = toBroker ? member.broker : member.database;
     const slots = member.kind === 'worker' ? await evidence.slotsOf(member.pid) : [];
     const hit = await route.spring(
       {
