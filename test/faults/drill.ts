@@ -1,3 +1,5 @@
+import { within } from '../../src/platform/worker/within.js';
+import { until } from '../support/http-client.js';
 import { Evidence } from './evidence.js';
 import type { Dose } from './doses.js';
 import { INJECT, isLight, type FaultName, type Scene } from './faults.js';
@@ -23,6 +25,8 @@ export interface Round {
   /** Broken promises that no number tells: wrong answers, processes that died by themselves. */
   readonly notes: readonly string[];
   readonly seconds: number;
+  /** Of these, while faults were injected. */
+  readonly faultSeconds: number;
   /** False: it ran out of time, or a fault would not bite. */
   readonly whole: boolean;
 }
@@ -31,12 +35,18 @@ export interface RoundOptions {
   readonly dose: Dose;
   readonly share: ReadonlyMap<FaultName, number>;
   readonly seed: number;
-  /** Milliseconds since 1970 after which nothing more is injected. */
-  readonly deadline: number;
+  /** Milliseconds after the first fault after which none is injected any more. */
+  readonly limitMs: number;
   readonly report: (line: string) => void;
 }
 
+/** Ctrl-C leaves nothing behind. */
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 const REPORT_EVERY_MS = 5_000;
+/** No fault takes so long to do, ms. */
+const PATIENCE_MS = 180_000;
+/** Requests answered before the first fault: caches are warm, and there is something to lose. */
+const WARM = 100;
 /** A fault is injected so often for each time that it has to bite, and some times more; then it is given up, and said. */
 const TRIES = 4;
 
@@ -48,6 +58,8 @@ export async function runRound(options: RoundOptions): Promise<Round> {
     `seed ${seed}: starting ${dose.apis} API, ${dose.workers} workers, ${dose.kafka ? 'Kafka' : 'no Kafka'}`,
   );
   const stage = await Stage.open(dose);
+  const leave = (): void => void stage.close().finally(() => process.exit(130));
+  for (const signal of SIGNALS) process.once(signal, leave);
   try {
     const random = new Random(seed);
     const tail = await Tail.open(stage.log);
@@ -55,8 +67,11 @@ export async function runRound(options: RoundOptions): Promise<Round> {
     const evidence = new Evidence(stage, tail);
     await mischief.begin();
     const load = Load.start(stage, dose.clients, random.fork());
+    await until('the first answers', async () => load.acknowledged >= WARM, 60_000);
     const injector = new Injector({ stage, evidence, load, tail, mischief, random }, options);
+    const first = performance.now();
     const whole = await injector.run();
+    const faultSeconds = (performance.now() - first) / 1_000;
     await load.stop();
     await mischief.calm();
     report('load off, waiting for quiet');
@@ -69,8 +84,9 @@ export async function runRound(options: RoundOptions): Promise<Round> {
     ];
     const lasting = await lastingOf(mischief, stage);
     const seconds = (performance.now() - begun) / 1_000;
-    return { tallies: { ...injector.tallies, ...lasting }, verdict, notes, seconds, whole };
+    return { tallies: { ...injector.tallies, ...lasting }, verdict, notes, seconds, faultSeconds, whole };
   } finally {
+    for (const signal of SIGNALS) process.off(signal, leave);
     await stage.close();
   }
 }
@@ -108,10 +124,11 @@ class Injector {
   }
 
   private async injectAll(): Promise<boolean> {
+    const begun = performance.now();
     for (;;) {
       const open = [...this.options.share].filter(([name, wanted]) => this.wants(name, wanted));
       if (open.length === 0) break;
-      if (Date.now() > this.options.deadline) {
+      if (performance.now() - begun > this.options.limitMs) {
         this.options.report('out of time');
         return false;
       }
@@ -141,12 +158,13 @@ class Injector {
     const tally = this.tallies[name]!;
     tally.injected += 1;
     this.now = name;
-    const { bitten, at, slots } = await INJECT[name](this.scene);
+    const { bitten, at, slots, where = '' } = await within(PATIENCE_MS, name, () => INJECT[name](this.scene));
     const recovery = await this.scene.evidence.recovery(at, slots);
     if (!bitten) return;
     tally.bitten += 1;
     tally.recoveriesMs.push(Math.round(recovery));
-    if (recovery > 2 * LEASE_MS) this.options.report(`${name} took ${Math.round(recovery)} ms to recover`);
+    if (recovery > 2 * LEASE_MS)
+      this.options.report(`${name} took ${Math.round(recovery)} ms to recover (${where})`);
   }
 
   private progress(): void {

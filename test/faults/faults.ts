@@ -45,6 +45,8 @@ export interface Injury {
   readonly at: number;
   /** The slots whose events it held up; null for all. */
   readonly slots: readonly number[] | null;
+  /** What it hit, in words. */
+  readonly where?: string;
 }
 
 type Fault = (scene: Scene) => Promise<Injury>;
@@ -113,19 +115,18 @@ const proxyFault =
     const write = fault === 'drop-answer' || random.chance(0.6);
     const route = toBroker ? member.broker : member.database;
     const slots = member.kind === 'worker' ? await evidence.slotsOf(member.pid) : [];
-    const hit = await route.spring(
-      {
-        fault,
-        matches: write ? (toBroker ? isProduce : isWrite) : isAny,
-        skip: random.between(0, 5),
-        all: random.chance(0.3),
-        forward: random.chance(0.5),
-        ms: fault === 'half-open' ? 3 * LEASE_MS : random.between(50, 800),
-      },
-      TRAP_MS,
-    );
+    const trap = {
+      fault,
+      matches: write ? (toBroker ? isProduce : isWrite) : isAny,
+      skip: random.between(0, 5),
+      all: random.chance(0.3),
+      forward: random.chance(0.5),
+      ms: fault === 'half-open' ? 3 * LEASE_MS : random.between(50, 800),
+    };
+    const hit = await route.spring(trap, TRAP_MS);
     if (!hit) return missed();
-    return { bitten: hit.struck > 0, at: hit.at, slots: slots.length > 0 ? slots : null };
+    const where = `${route.name}, ${trap.all ? 'all connections' : 'one connection'}, at ${write ? 'a write' : 'anything'}`;
+    return { bitten: hit.struck > 0, at: hit.at, slots: slots.length > 0 ? slots : null, where };
   };
 
 /** Workers go from what there are to one, to four, to one, and back; some in order, some not. */

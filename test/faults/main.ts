@@ -14,8 +14,9 @@ Kills, freezes and cuts off real processes under load, and counts what was lost 
 
   --dose <name>     small: seconds, no Java; ci: a quarter of an hour, Kafka; long: 5,000 faults (default: small)
   --seed <n>        of all chance; by default a new one, which is printed
-  --seconds <n>     inject nothing more after so many seconds
+  --seconds <n>     inject nothing more after so many seconds of faults
   --kafka           the small dose with a broker, too
+  --only <names>    these faults alone, comma-separated: kill-relay,stop
   --resume          go on with the last run of this dose, round by round
   --write <file>    put the table into this file, between its marks
   --json            print one JSON object as the last line
@@ -43,6 +44,7 @@ function options() {
       seed: { type: 'string' },
       seconds: { type: 'string' },
       kafka: { type: 'boolean', default: false },
+      only: { type: 'string' },
       resume: { type: 'boolean', default: false },
       write: { type: 'string' },
       json: { type: 'boolean', default: false },
@@ -58,12 +60,24 @@ function options() {
   if (!Object.hasOwn(DOSES, values.dose))
     throw new UsageError(`--dose is ${Object.keys(DOSES).join(', ')}, not ${JSON.stringify(values.dose)}`);
   const dose = DOSES[values.dose as Dose['name']];
+  const kafka = dose.kafka || values.kafka;
   return {
     ...values,
-    dose: values.kafka ? { ...dose, kafka: true } : dose,
+    dose: { ...dose, kafka, wanted: wantedOf(dose, values.only) },
     seed: whole('seed', values.seed),
     seconds: whole('seconds', values.seconds),
   };
+}
+
+function wantedOf({ name: dose, wanted }: Dose, only: string | undefined): Dose['wanted'] {
+  if (only === undefined) return wanted;
+  const names = only.split(',');
+  const unknown = names.find((name) => !Object.hasOwn(wanted, name));
+  if (unknown !== undefined)
+    throw new UsageError(
+      `--only: dose ${dose} has ${Object.keys(wanted).join(', ')}, not ${JSON.stringify(unknown)}`,
+    );
+  return Object.fromEntries(Object.entries(wanted).filter(([name]) => names.includes(name)));
 }
 
 const stateFile = (dose: Dose): string => resolve(ROOT, '.tartware', `faults-${dose.name}.json`);
@@ -80,17 +94,20 @@ function keep(dose: Dose, state: State): void {
   writeFileSync(file, JSON.stringify(state));
 }
 
-async function run(dose: Dose, state: State, deadline: number): Promise<Report> {
+async function run(dose: Dose, state: State, seconds: number): Promise<Report> {
   const bitten = (name: string): number =>
     state.rounds.reduce((sum, { tallies }) => sum + (tallies[name]?.bitten ?? 0), 0);
+  const before = state.rounds.length;
   for (;;) {
+    const spent = state.rounds.slice(before).reduce((sum, { faultSeconds }) => sum + faultSeconds, 0);
+    const limitMs = (seconds - spent) * 1_000;
     const number = state.rounds.length;
     const share = shareOf(dose, bitten, dose.rounds - number);
     // Twice the rounds at most: what doesn't bite by then is said to be missing.
-    if (share.size === 0 || number >= 2 * dose.rounds || Date.now() > deadline)
+    if (share.size === 0 || number >= 2 * dose.rounds || limitMs <= 0)
       return reportOf(dose.name, state.seed, state.rounds, share.size === 0);
     const report = (line: string): void => note(dose.rounds > 1 ? `round ${number + 1}: ${line}` : line);
-    state.rounds.push(await runRound({ dose, share, seed: state.seed + number, deadline, report }));
+    state.rounds.push(await runRound({ dose, share, seed: state.seed + number, limitMs, report }));
     if (dose.rounds > 1) keep(dose, state);
   }
 }
@@ -113,8 +130,7 @@ function write(file: string, report: Report): void {
 async function main(): Promise<void> {
   const { dose, seed, seconds, resume, write: file, json, help } = options();
   if (help) return void process.stdout.write(HELP);
-  const deadline = seconds === undefined ? Infinity : Date.now() + seconds * 1_000;
-  const report = await run(dose, stateOf(dose, seed, resume), deadline);
+  const report = await run(dose, stateOf(dose, seed, resume), seconds ?? Infinity);
   if (file !== undefined) write(file, report);
   for (const line of report.notes) note(`note: ${line}`);
   if (!report.whole) note('cut short: not every fault bit as often as the dose wants');

@@ -74,6 +74,7 @@ export class Mischief {
   /** Appends every record of the topic to it again, in its order; answers how many. */
   async replayTopic(): Promise<number> {
     const ends = new Map(this.tail.ends);
+    if (ends.size === 0) return 0;
     let count = 0;
     let left = ends.size;
     let finish!: () => void;

@@ -123,8 +123,10 @@ export class FaultProxy {
     }
   }
 
+  /** Ends all connections. Safe to call twice. */
   async close(): Promise<void> {
     for (const link of this.links) link.destroy();
+    if (!this.server.listening) return;
     this.server.close();
     await once(this.server, 'close');
   }
