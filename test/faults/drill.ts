@@ -74,6 +74,7 @@ export async function runRound(options: RoundOptions): Promise<Round> {
     const faultSeconds = (performance.now() - first) / 1_000;
     await load.stop();
     await mischief.calm();
+    const openMs = await mischief.end();
     report('load off, waiting for quiet');
     const isQuiet = await quiet(evidence);
     const verdict = await judge(stage.cluster.urls.superUrl, load, tail);
@@ -82,7 +83,7 @@ export async function runRound(options: RoundOptions): Promise<Round> {
       ...stage.members.flatMap(({ crashes }) => crashes),
       ...(isQuiet ? [] : ['two minutes after the last request it is not quiet']),
     ];
-    const lasting = await lastingOf(mischief, stage);
+    const lasting = await lastingOf(mischief, openMs, stage);
     const seconds = (performance.now() - begun) / 1_000;
     return { tallies: { ...injector.tallies, ...lasting }, verdict, notes, seconds, faultSeconds, whole };
   } finally {
@@ -92,12 +93,11 @@ export async function runRound(options: RoundOptions): Promise<Round> {
 }
 
 /** The two that last for the whole round. */
-async function lastingOf(mischief: Mischief, stage: Stage): Promise<Record<string, Tally>> {
-  const openMs = await mischief.end();
+async function lastingOf(mischief: Mischief, openMs: number, stage: Stage): Promise<Record<string, Tally>> {
   const [row] = await stage.cluster.ask<{ n: number }>(`SELECT count(*)::int AS n FROM dead_letters`);
   return {
     poison: { injected: mischief.poisoned, bitten: Math.min(mischief.poisoned, row!.n), recoveriesMs: [] },
-    'open-transaction': { injected: 1, bitten: (openMs ?? 0) > LEASE_MS ? 1 : 0, recoveriesMs: [] },
+    'open-transaction': { injected: 1, bitten: openMs > LEASE_MS ? 1 : 0, recoveriesMs: [] },
   };
 }
 

@@ -1,8 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import type { BatchHandler, LogRecord, RecordBatch } from '../../src/platform/event-log/event-log.js';
-import { SLOTS, slotOf } from '../../src/modules/outbox/contract/events.js';
+import {
+  appendChangesCtes,
+  auditRows,
+  eventOf,
+  eventRows,
+  type Change,
+} from '../../src/modules/outbox/contract/append-changes.js';
+import { slotOf } from '../../src/modules/outbox/contract/events.js';
 import { partitionOf } from '../../src/modules/outbox/domain/slots.js';
+import { clerkOf } from '../support/fixtures.js';
 import type { Random } from './random.js';
 import type { Stage } from './stage.js';
 import { TOPIC, type Tail } from './tail.js';
@@ -11,13 +19,12 @@ import { TOPIC, type Tail } from './tail.js';
 const POISON_SHARE = 0.01;
 const POISON_EVERY_MS = 100;
 const LARGE_BYTES = 900_000;
+const APPEND = `WITH ${appendChangesCtes(1, 2, 3)} SELECT 1`;
 
 /** What goes on during the whole run: a transaction that never ends, and poison in the topic. */
 export class Mischief {
   /** Records of poison that the log took. */
   poisoned = 0;
-  /** The transaction was open when it was last looked at. */
-  held = 0;
   private client: pg.Client | null = null;
   private timer: NodeJS.Timeout | null = null;
   private pouring: Promise<void> = Promise.resolve();
@@ -31,7 +38,6 @@ export class Mischief {
 
   /** Opens the transaction, and pours one poisonous record into the topic for each 99 good ones. */
   async begin(): Promise<void> {
-    await this.stage.cluster.ask(`CREATE TABLE faults_open_transaction (at timestamptz)`);
     await this.reopen();
     this.timer = setInterval(() => {
       // One after the other: a broker that is away must not gather a crowd.
@@ -39,14 +45,26 @@ export class Mischief {
     }, POISON_EVERY_MS);
   }
 
-  /** Begins the transaction anew: a restart of the database ends it like any other. It has an id, and rows of its own. */
+  /**
+   * Begins the transaction anew: a restart of the database ends it like any other. It has written an event of its own, under
+   * an early number of the queue, which comes to light at the very end.
+   */
   async reopen(): Promise<void> {
     await this.client?.end().catch(() => undefined);
     const client = new pg.Client({ connectionString: this.stage.cluster.urls.superUrl });
     client.on('error', () => undefined);
     await client.connect();
+    const ctx = clerkOf(this.stage.desks[0]!.house);
+    const change: Change = {
+      aggregateType: 'guest',
+      aggregateId: randomUUID(),
+      version: 1,
+      type: 'guest.created',
+      data: {},
+      changes: {},
+    };
     await client.query('BEGIN');
-    await client.query('INSERT INTO faults_open_transaction VALUES (now())');
+    await client.query(APPEND, [ctx.tenantId, eventRows([eventOf(ctx, change)]), auditRows([])]);
     this.client = client;
   }
 
@@ -56,19 +74,14 @@ export class Mischief {
     await this.pouring;
   }
 
-  /** Ends the transaction. Answers for how long it was open, ms: null when it had died. */
-  async end(): Promise<number | null> {
-    const { client } = this;
-    try {
-      const answer = await client!.query<{ ms: number }>(
-        `SELECT extract(epoch FROM clock_timestamp() - now())::float8 * 1000 AS ms`,
-      );
-      return answer.rows[0]!.ms;
-    } catch {
-      return null;
-    } finally {
-      await client?.end().catch(() => undefined);
-    }
+  /** Commits the transaction, event and all; answers for how long it was open, ms. @throws Error when it had died */
+  async end(): Promise<number> {
+    const answer = await this.client!.query<{ ms: number }>(
+      `SELECT extract(epoch FROM clock_timestamp() - now())::float8 * 1000 AS ms`,
+    );
+    await this.client!.query('COMMIT');
+    await this.client!.end();
+    return answer.rows[0]!.ms;
   }
 
   /** Appends every record of the topic to it again, in its order; answers how many. */
@@ -131,7 +144,7 @@ function poison(tenantId: string, partitions: number, random: Random): LogRecord
     data: {},
   };
   const record = (value: string, header = tenantId): LogRecord => ({
-    partition: partitionOf(slotOf(aggregateId) % SLOTS, partitions),
+    partition: partitionOf(slotOf(aggregateId), partitions),
     key: aggregateId,
     value: Buffer.from(value),
     headers: { ce_tenantid: header },
