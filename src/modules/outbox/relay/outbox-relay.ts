@@ -92,7 +92,12 @@ export class OutboxRelay {
     this.laneLoops = Array.from({ length: LANES }, (_, number) => {
       const lane = new Lane(number, parts);
       return new WorkerLoop(
-        { name: `${name}.lane-${number}`, intervalMs: sweepIntervalMs },
+        // An outage that is over is noticed within a lease.
+        {
+          name: `${name}.lane-${number}`,
+          intervalMs: sweepIntervalMs,
+          maxBackoffMs: Math.min(leaseMs, 5_000),
+        },
         // Else a half-open connection would hold up slots whose lease is renewed on another one. A step that was given up may still
         // append: duplicates, in order, as after a lost lease.
         () => within(leaseMs, 'a step of the relay', () => lane.step()),

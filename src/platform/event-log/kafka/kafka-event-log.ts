@@ -49,9 +49,12 @@ export class KafkaEventLog extends EventLog {
       clientId: options.clientId ?? 'tartware',
       sink: options.sink ?? SILENT_SINK,
     };
-    this.timing = { ...DEFAULT_TIMING, ...options.timing };
+    const sessionMs = options.sessionTimeoutMs ?? SESSION_MS;
+    // A broker that is back is noticed within a session.
+    const backoffMaxMs = Math.min(DEFAULT_TIMING.backoffMaxMs, sessionMs);
+    this.timing = { ...DEFAULT_TIMING, backoffMaxMs, ...options.timing };
     this.topics = new KafkaTopics(this.settings);
-    this.appender = new KafkaAppender(this.settings, this.topics, options.sessionTimeoutMs ?? SESSION_MS);
+    this.appender = new KafkaAppender(this.settings, this.topics, sessionMs);
   }
 
   override provision(topics: readonly TopicSpec[]): Promise<void> {
