@@ -55,12 +55,13 @@ export class Mischief {
     client.on('error', () => undefined);
     await client.connect();
     const ctx = clerkOf(this.stage.desks[0]!.house);
+    const aggregateId = randomUUID();
     const change: Change = {
       aggregateType: 'guest',
-      aggregateId: randomUUID(),
+      aggregateId,
       version: 1,
       type: 'guest.created',
-      data: {},
+      data: { guestId: aggregateId, fields: [] },
       changes: {},
     };
     await client.query('BEGIN');
@@ -134,14 +135,14 @@ function poison(tenantId: string, partitions: number, random: Random): LogRecord
   const event = {
     eventId: randomUUID(),
     tenantId,
-    type: 'guest.updated',
+    type: 'guest.changed',
     version: 1,
     aggregateType: 'guest',
     aggregateId,
     keySeq: 1,
     occurredAt: new Date().toISOString(),
     correlationId: randomUUID(),
-    data: {},
+    data: { guestId: aggregateId, fields: [] },
   };
   const record = (value: string, header = tenantId): LogRecord => ({
     partition: partitionOf(slotOf(aggregateId), partitions),
