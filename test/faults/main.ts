@@ -123,7 +123,8 @@ function write(file: string, report: Report): void {
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
   const head = `Dose \`${report.dose}\`, ${day}, seed ${report.seed}, ${report.seconds} s, on ${machine}, Node ${process.version}.`;
   const short = report.whole ? '' : ' Cut short: not every fault bit as often as the dose wants.';
-  const table = `${BEGIN}\n${head}${short}\n\n${tableOf(report)}\n`;
+  const slow = report.slow.length > 0 ? ` Beyond two leases: ${report.slow.join(', ')}.` : '';
+  const table = `${BEGIN}\n${head}${short}${slow}\n\n${tableOf(report)}\n`;
   writeFileSync(file, text.slice(0, begin) + table + text.slice(end));
 }
 
