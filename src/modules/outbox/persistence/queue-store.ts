@@ -156,7 +156,11 @@ const SHELVE = sql(
                    WHERE b.tenant_id = q.tenant_id AND b.aggregate_id = q.aggregate_id AND b.status <> 'FAILED')`,
 );
 
-const LAST_ID = sql('outbox.last_queue_id', `SELECT last_value AS last FROM outbox_queue_queue_id_seq`);
+// Of a sequence that never gave a number the last value is 1 as well: taken for given, the first event would stay below the mark.
+const LAST_ID = sql(
+  'outbox.last_queue_id',
+  `SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS last FROM outbox_queue_queue_id_seq`,
+);
 const WRITERS = sql(
   'outbox.writers',
   `SELECT virtualtransaction AS writer FROM pg_locks
