@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Test, type TestingModule } from '@nestjs/testing';
+import { Projectors } from '../../src/modules/consumer/contract/projector.js';
+import { EventProcessor } from '../../src/modules/consumer/processing/event-processor.js';
 import { OutboxRelay } from '../../src/modules/outbox/relay/outbox-relay.js';
 import { loadConfig } from '../../src/platform/config/config.js';
 import { DatabaseModule } from '../../src/platform/database/database.module.js';
@@ -8,7 +10,7 @@ import { BackgroundWork } from '../../src/platform/database/unit-of-work.js';
 import { newId } from '../../src/platform/kernel/ids.js';
 import { withClient } from '../support/fixtures.js';
 import { until } from '../support/http-client.js';
-import { ReliablePath, Reports, TOPIC } from '../support/reliable-path.js';
+import { GROUP, ReliablePath, Reports, TOPIC } from '../support/reliable-path.js';
 import { FaultProxy, type Trap } from './proxy.js';
 
 const LEASE_MS = 1_000;
@@ -70,6 +72,40 @@ describe('on half-open connections to PostgreSQL', () => {
     await path.bump([id]);
     await until('the second event', async () => path.events().some(({ keySeq }) => keySeq === 2), 30_000);
     expect(performance.now() - cut).toBeLessThan(2 * LEASE_MS + 500);
+  });
+
+  it('a consumer goes on over new ones, and applies everything once', async () => {
+    const projectors = new Projectors();
+    projectors.register({
+      name: 'witness',
+      apply: async (tx) => void (await tx.query(NOTHING, [])),
+    });
+    const consumer = new EventProcessor(
+      work,
+      projectors,
+      { group: GROUP, owner: 'me', maxRetries: 3, retryBackoffMs: 1, patienceMs: LEASE_MS },
+      new Reports(),
+    );
+    const id = newId();
+    await path.addGuests([id]);
+    await path.bump([id]);
+    await path.drain();
+    const { partition } = path.store.records(TOPIC)[0]!;
+    await consumer.assigned(TOPIC, partition);
+    expect(await consumer.batch(path.batchOf(partition))).toBe(1n);
+    await path.bump([id]);
+    await path.drain();
+    const sprung = proxy.spring(TRAP, 5_000);
+    const begun = performance.now();
+    // As the log does: what isn't applied is handed over again.
+    let next = await consumer.batch(path.batchOf(partition, 1n));
+    expect([(await sprung) !== null, next]).toEqual([true, 1n]);
+    while (next < 2n) next = await consumer.batch(path.batchOf(partition, 1n)).catch(() => next);
+    expect(performance.now() - begun).toBeLessThan(4 * LEASE_MS);
+    expect(await path.rows(`SELECT key_seq FROM event_inbox ORDER BY 1`)).toEqual([
+      { key_seq: 1 },
+      { key_seq: 2 },
+    ]);
   });
 
   it('the locks of a transaction that will never end are free after a lease', async () => {

@@ -51,6 +51,7 @@ export class OutboxRelay {
   readonly lowWaterLoop: WorkerLoop;
   readonly leases: Leases;
   private readonly lowWater: LowWater;
+  private left = 0;
   private partitions: number | null = null;
 
   constructor(
@@ -87,6 +88,7 @@ export class OutboxRelay {
       batchSize,
       retryScheduleMs,
       leasesChanged: () => this.leaseLoop.wake(),
+      left: (rows: number) => this.countLeft(rows),
       log: sink,
     };
     this.laneLoops = Array.from({ length: LANES }, (_, number) => {
@@ -149,6 +151,13 @@ export class OutboxRelay {
   private async renew(): Promise<boolean> {
     if (await this.leases.renew()) this.wake();
     return false;
+  }
+
+  private countLeft(rows: number): void {
+    this.left += rows;
+    if (this.left < LowWater.EVERY_ROWS) return;
+    this.left = 0;
+    this.lowWaterLoop.wake();
   }
 
   private async raiseLowWater(): Promise<boolean> {
