@@ -1,13 +1,13 @@
 import type { Bed } from '../bed.js';
 
-/** Events of `keys` keys of `tenants` tenants, `perKey` of each, all pending; as large as a reservation's. */
+/** In the order of their keys, as time makes them: events of `keys` keys of `tenants` tenants, `perKey` of each, all pending; as large as a reservation's. */
 export async function fillOutbox(
   bed: Bed,
   { keys, perKey = 1, tenants = 1 }: { keys: number; perKey?: number; tenants?: number },
 ): Promise<void> {
   await bed.sql(
     `WITH keys AS (
-       SELECT k, gen_random_uuid() AS aggregate_id,
+       SELECT k, uuidv7() AS aggregate_id,
               ('019a0000-0000-7000-8000-' || lpad((k % $3)::text, 12, '0'))::uuid AS tenant_id
          FROM generate_series(1, $1::int) k),
      events AS (
@@ -20,11 +20,11 @@ export async function fillOutbox(
                 'currency', 'EUR', 'nightlyMinor', json_build_array(12000, 12000, 13500), 'roomNumber', null,
                 'origin', 'http', 'externalId', null, 'previous', null),
               gen_random_uuid(), '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', 'bench', now()
-         FROM keys CROSS JOIN generate_series(1, $2::int) s
+         FROM generate_series(1, $2::int) s CROSS JOIN keys ORDER BY s, k
        RETURNING tenant_id, aggregate_id, key_seq, occurred_at)
      INSERT INTO outbox_queue (slot, tenant_id, aggregate_id, key_seq, occurred_at)
      SELECT ('x' || right(aggregate_id::text, 1))::bit(4)::int, tenant_id, aggregate_id, key_seq, occurred_at
-       FROM events ORDER BY key_seq, aggregate_id`,
+       FROM events`,
     [keys, perKey, tenants],
   );
   await bed.sql('ANALYZE outbox_events');

@@ -2,11 +2,16 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { ConsumerModule } from '../modules/consumer/consumer.module.js';
 import { DemoModule } from '../modules/demo/demo.module.js';
 import { GuestsModule } from '../modules/guests/guests.module.js';
-import { HealthModule } from '../modules/health/health.module.js';
+import { HealthModule, ReliabilityWorkerModule } from '../modules/health/health.module.js';
 import { IdentityModule } from '../modules/identity/identity.module.js';
 import { ImportsModule } from '../modules/imports/imports.module.js';
 import { InventoryModule } from '../modules/inventory/inventory.module.js';
-import { LifecycleHttpModule } from '../modules/lifecycle/lifecycle.module.js';
+import {
+  LifecycleHttpModule,
+  LifecycleModule,
+  LifecycleResumerModule,
+  LifecycleWorkerModule,
+} from '../modules/lifecycle/lifecycle.module.js';
 import { MaintenanceModule } from '../modules/maintenance/maintenance.module.js';
 import { OccupancyHttpModule, OccupancyWorkerModule } from '../modules/occupancy/occupancy.module.js';
 import { limitEvents } from '../modules/outbox/contract/event-size.js';
@@ -19,6 +24,7 @@ import {
   ReservationsWorkerModule,
 } from '../modules/reservations/reservations.module.js';
 import { TenantsModule } from '../modules/tenants/tenants.module.js';
+import type { RuntimeNeeds } from '../platform/cli/runtime.js';
 import type { AppConfig } from '../platform/config/config.js';
 import type { DatabaseUrls } from '../platform/database/database.module.js';
 import { HttpModule } from '../platform/http/http.module.js';
@@ -46,6 +52,8 @@ const worker = (config: AppConfig): Parts => [
   ConsumerModule,
   OccupancyWorkerModule,
   ReservationsWorkerModule,
+  LifecycleWorkerModule,
+  ReliabilityWorkerModule,
   MaintenanceModule,
 ];
 
@@ -61,12 +69,23 @@ export function rootModule(config: AppConfig, urls: DatabaseUrls): DynamicModule
   };
 }
 
+/** What a command needs that works across tenants, where no loop runs. */
+const background = (config: AppConfig): Parts => [EventLogModule.forRoot(config), LifecycleResumerModule];
+
 /** The composition of the command line: handlers without HTTP, and the worker where a command needs it. */
-export function cliModule(config: AppConfig, urls: DatabaseUrls, withWorker: boolean): DynamicModule {
+export function cliModule(config: AppConfig, urls: DatabaseUrls, needs: RuntimeNeeds): DynamicModule {
   limitEvents(config.maxMessageBytes);
-  const parts = [...CATALOGUE, ReservationsModule, IdentityModule, DemoModule, ImportsModule];
+  const parts = [
+    ...CATALOGUE,
+    ReservationsModule,
+    LifecycleModule,
+    IdentityModule,
+    DemoModule,
+    ImportsModule,
+  ];
+  const more = needs.worker ? worker(config) : needs.background ? background(config) : [];
   return {
     module: Root,
-    imports: [PlatformModule.forRoot(config, urls), ...parts, ...(withWorker ? worker(config) : [])],
+    imports: [PlatformModule.forRoot(config, urls), ...parts, ...more],
   };
 }

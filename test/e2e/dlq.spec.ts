@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '../../src/platform/kernel/ids.js';
 import { withClient } from '../support/fixtures.js';
+import { until } from '../support/http-client.js';
+import { reservationData } from '../support/reliable-path.js';
 import { Installation, type Service } from '../support/service.js';
 
 interface Letters {
@@ -19,12 +21,11 @@ describe('tartware dlq, with a service that runs', () => {
   const rows = <T extends object>(text: string, values: unknown[] = []): Promise<T[]> =>
     withClient(superUrl, async (client) => (await client.query<T>(text, values)).rows);
   /** Looks until the service has done its part: it is another process, and tells nobody. */
-  const until = async (statement: string): Promise<void> => {
-    for (;;) {
+  const done = (statement: string): Promise<unknown> =>
+    until('the service has done its part', async () => {
       const [row] = await rows<{ done: boolean }>(statement, [aggregateId]);
-      if (row?.done) return;
-    }
-  };
+      return row?.done || null;
+    });
 
   beforeAll(async () => {
     home = await Installation.create();
@@ -43,14 +44,12 @@ describe('tartware dlq, with a service that runs', () => {
       keySeq: 1,
       occurredAt: '2027-03-01T10:00:00.000001Z',
       correlationId: newId(),
-      data: {
+      data: reservationData({
         propertyId: house!.property,
         status: 'CONFIRMD',
         arrival: '2027-03-01',
-        departure: '2027-03-02',
         nightlyMinor: [100],
-        previous: null,
-      },
+      }),
     };
     await rows(
       `WITH o AS (UPDATE event_log_partitions SET next_offset = next_offset + 1
@@ -59,7 +58,7 @@ describe('tartware dlq, with a service that runs', () => {
        SELECT 'reservations.events', 0, at, $1, $2, $3 FROM o`,
       [aggregateId, Buffer.from(JSON.stringify(event)), { ce_tenantid: house!.tenant }],
     );
-    await until(`SELECT count(*) = 1 AS done FROM dead_letters WHERE aggregate_id = $1`);
+    await done(`SELECT count(*) = 1 AS done FROM dead_letters WHERE aggregate_id = $1`);
   });
   afterAll(() => home.dispose());
 
@@ -74,7 +73,7 @@ describe('tartware dlq, with a service that runs', () => {
     expect(dry.letters).toMatchObject([{ status: 'REPLAYING' }]);
     expect((await rows<{ status: string }>(`SELECT status FROM dead_letters`))[0]!.status).toBe('DEAD');
     await home.json(['dlq', 'replay', '--id', id, '--reason', 'patched']);
-    await until(`SELECT status = 'RESOLVED' AS done FROM dead_letters WHERE aggregate_id = $1`);
+    await done(`SELECT status = 'RESOLVED' AS done FROM dead_letters WHERE aggregate_id = $1`);
     expect(await rows(`SELECT booked_rooms FROM occupancy_nights`)).toEqual([{ booked_rooms: 1 }]);
     expect(
       await rows(`SELECT action, actor LIKE 'cli:%' AS operator, changes->>'reason' AS reason FROM audit_log

@@ -36,6 +36,11 @@ const FILL: Readonly<Record<string, string>> = {
   dead_letters: `INSERT INTO dead_letters (tenant_id, dead_letter_id, consumer_group, topic, partition, log_offset, event_id,
       status, record_headers, retry_count, attempted_at, failure_code, failure_cause)
     VALUES ($1, $2, 'g', 't', 0, 0, $2, 'DEAD', '{}', 3, now(), 'X', 'x')`,
+  lifecycle_stalls: `INSERT INTO lifecycle_stalls (tenant_id, aggregate_id, key_seq, occurred_at, state, since)
+    VALUES ($1, $2, 1, now(), 'PERSISTED', now())`,
+  lifecycle_resumptions: `INSERT INTO lifecycle_resumptions (tenant_id, resumption_id, subject_type, subject_id, reason, actor,
+      source, correlation_id)
+    VALUES ($1, $2, 'request', $2, 'why', 'tester', 'http', $2)`,
   occupancy_nights: `INSERT INTO occupancy_nights (tenant_id, property_id, night) VALUES ($1, $2, '2027-03-01')`,
 };
 
@@ -46,6 +51,8 @@ const ACROSS_TENANTS = [
   'event_key_marks',
   'event_receipts',
   'idempotency_keys',
+  'lifecycle_resumptions',
+  'lifecycle_stalls',
   'occupancy_nights',
   'outbox_blocked_keys',
   'outbox_events',
@@ -174,11 +181,13 @@ describe('the catalogue', () => {
       'event_log_partitions',
       'event_log_records',
       'event_log_topics',
+      'lifecycle_cursors',
       'outbox_relays',
       'outbox_slots',
       'partition_backfills',
       'partition_ledger',
       'partitioned_tables',
+      'reliability_figures',
       'reservation_event_offsets',
       'reservation_moves',
       'schema_migrations',

@@ -176,6 +176,19 @@ describe('the outbox queue', () => {
       expect(await mark()).toBe(0);
     });
 
+    it('that does not pass the very first number, looked at before it was given', async () => {
+      const held = await holdAll('me');
+      const lowWater = new LowWater(queue, 'me');
+      const ctx = of(path.house.tenantId);
+      await path.rows(`SELECT setval('outbox_queue_queue_id_seq', 1, false)`);
+      await lowWater.step(held);
+      await path.uow.run(ctx, 'test.slow', async (tx) => {
+        await append(tx, ctx, inSlot(), 1, {});
+        await lowWater.step(held);
+      });
+      expect((await queue.claim([range()])).events).toHaveLength(1);
+    });
+
     it('that a long transaction which has nothing to do with the queue does not hold', async () => {
       const held = await holdAll('me');
       const lowWater = new LowWater(queue, 'me');

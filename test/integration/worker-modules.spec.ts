@@ -5,7 +5,10 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { ScheduleModule } from '@nestjs/schedule';
 import { ConsumerModule, reservationSubscription } from '../../src/modules/consumer/consumer.module.js';
 import { SubscriptionHealth } from '../../src/modules/health/contract/subscription-health.js';
-import { HealthModule } from '../../src/modules/health/health.module.js';
+import { HealthModule, ReliabilityWorkerModule } from '../../src/modules/health/health.module.js';
+import { ReliabilityMonitor } from '../../src/modules/health/reliability/reliability-monitor.js';
+import { FlowAuditor } from '../../src/modules/lifecycle/auditor/flow-auditor.js';
+import { LifecycleWorkerModule } from '../../src/modules/lifecycle/lifecycle.module.js';
 import { MaintenanceModule } from '../../src/modules/maintenance/maintenance.module.js';
 import { Maintenance } from '../../src/modules/maintenance/maintenance.js';
 import { OccupancyWorkerModule } from '../../src/modules/occupancy/occupancy.module.js';
@@ -44,7 +47,12 @@ describe('the modules of a worker', () => {
 
   async function start(mode: AppMode): Promise<void> {
     const urls = { DATABASE_URL: path.db.appUrl, DATABASE_WORKER_URL: path.db.workerUrl };
-    const config = loadConfig({ APP_MODE: mode, ...urls, OUTBOX_SWEEP_INTERVAL_MS: '50' });
+    const config = loadConfig({
+      APP_MODE: mode,
+      ...urls,
+      OUTBOX_SWEEP_INTERVAL_MS: '50',
+      LIFECYCLE_AUDIT_INTERVAL_MS: '50',
+    });
     const log = path.log();
 
     @Global()
@@ -58,7 +66,10 @@ describe('the modules of a worker', () => {
     class Basics {}
 
     class Root {}
-    const worker = [OutboxWorkerModule, ConsumerModule, OccupancyWorkerModule, MaintenanceModule];
+    const worker = [
+      ...[OutboxWorkerModule, ConsumerModule, OccupancyWorkerModule, MaintenanceModule],
+      ...[LifecycleWorkerModule, ReliabilityWorkerModule],
+    ];
     const root: DynamicModule = {
       module: Root,
       imports: [
@@ -192,6 +203,52 @@ describe('the modules of a worker', () => {
     expect([statusCode, headers['content-type']]).toEqual([200, expect.stringContaining('text/plain')]);
     for (const name of ['outbox_queue_depth', 'reservation_event_retries_total', 'process_cpu_seconds_total'])
       expect(body).toContain(`# TYPE ${name} `);
+  });
+
+  it('tell their reliability in every mode: the API reads what a worker measured', async () => {
+    await start('api');
+    expect(await health('reliability')).toMatchObject({
+      code: 503,
+      body: { status: 'critical', details: null },
+    });
+    await app.close();
+    await start('worker');
+    await app.get(ReliabilityMonitor).loop.runOnce();
+    expect(await health('reliability')).toMatchObject({
+      code: 200,
+      body: {
+        status: 'ok',
+        figures: {
+          deadLetters: { value: 0, warning: 0, critical: 50, level: 'ok' },
+          backlog: { level: 'ok' },
+        },
+        details: { logAnswers: true },
+      },
+    });
+    await app.close();
+    await start('api');
+    const measured = (figures: string): Promise<object[]> =>
+      path.rows(`UPDATE reliability_figures SET ${figures}`);
+    await measured(`figures = jsonb_set(figures::jsonb, '{deadLetters,DEAD}', '1')`);
+    expect(await health('reliability')).toMatchObject({
+      code: 200,
+      body: { status: 'warning', figures: { deadLetters: { value: 1, level: 'warning' } } },
+    });
+    await measured(`figures = jsonb_set(figures::jsonb, '{deadLetters,DEAD}', '51')`);
+    expect(await health('reliability')).toMatchObject({ code: 503, body: { status: 'critical' } });
+    await measured(
+      `figures = jsonb_set(figures::jsonb, '{deadLetters,DEAD}', '0'), measured_at = now() - interval '1 hour'`,
+    );
+    expect(await health('reliability')).toMatchObject({
+      code: 503,
+      body: { status: 'critical', figures: { measuredAgeSeconds: { level: 'critical' } } },
+    });
+  });
+
+  it('have their auditor look by itself, at the interval', async () => {
+    await start('worker');
+    const { loop } = app.get(FlowAuditor);
+    expect(await loop.nextRun()).toEqual({ more: false, error: null });
   });
 
   it('forget idempotency keys after a week, in bounded batches, and nothing younger', async () => {

@@ -112,126 +112,143 @@ function wanted(db: Database, tx: Tx, values: readonly unknown[]): Letter[] {
       isInTheWay(one) &&
       asked.some(({ key, seq, status }) => key === one.key && seq! > one.seq! && /DEAD|PARKED/.test(status)),
   );
-  return inOrder([...new Set([...asked, ...before])]).filter(({ status }) => /DEAD|REPLAYING/.test(status));
+  return inOrder([...new Set([...asked, ...before])]).filter(isOpen);
 }
+
+/** May be sent off by itself; what is parked waits for its turn. */
+const isAtHand = ({ status }: Letter): boolean => status === 'DEAD' || status === 'REPLAYING';
 
 const isUntried = (code: string): boolean => code === 'KEY_PARKED' || code === 'KEY_GAP';
 
 /** The statements of replays and of operators. */
-export const letterStatements = (watch: Watch): Statements => ({
-  'consumer.replayed_letters': {
-    run: (db, tx, [tenants, ids]) =>
-      named(1)(db, tx, [tenants, ids])
-        .filter(({ id, tenantId }) =>
-          (ids as Column<string>).some((one, i) => one === id && (tenants as Column<string>)[i] === tenantId),
-        )
-        .map(({ tenantId, id, eventId, status, replay }) => ({
-          ...{ tenantId, deadLetterId: id, eventId, replaying: status === 'REPLAYING', replay },
-        })),
-  },
-  'consumer.end_replays': update(watch, named(1), (now, [, ids, replays, outcomes, retries, codes]) => {
-    const i = (ids as Column<string>).indexOf(now.id);
-    if (now.status !== 'REPLAYING' || now.replay !== (replays as Column<number>)[i]) return null;
-    const outcome = (outcomes as Column<string>)[i];
-    if (outcome === 'RESOLVED') return { status: 'RESOLVED' };
-    if (outcome === 'EARLY') return { status: isUntried(now.code) ? 'PARKED' : 'DEAD' };
-    const retryCount = now.retryCount + (retries as Column<number>)[i]! + (isUntried(now.code) ? 0 : 1);
-    return { status: 'DEAD', code: (codes as Column<string>)[i]!, retryCount };
-  }),
-  'consumer.promote_parked': update(watch, promotable, (now) =>
-    now.status === 'PARKED' ? { status: 'REPLAYING', replay: now.replay + 1, replayPublishedAt: null } : null,
-  ),
-  'consumer.request_replay': update(watch, wanted, ({ status, replay }) =>
-    status === 'DEAD' || status === 'REPLAYING'
-      ? { status: 'REPLAYING', replay: replay + Number(status === 'DEAD'), replayPublishedAt: null }
+export const letterStatements = (watch: Watch): Statements => {
+  const request = update(watch, wanted, (now) =>
+    isAtHand(now)
+      ? { status: 'REPLAYING', replay: now.replay + Number(now.status === 'DEAD'), replayPublishedAt: null }
       : null,
-  ),
-  'consumer.due_replays': {
-    run: (db, tx, [, , partitions, limit]) =>
-      inOrder(
-        lettersSeen(db, tx).filter(
-          ({ status, partition, replayPublishedAt }) =>
-            status === 'REPLAYING' &&
-            (partitions as Column<number>).includes(partition) &&
-            (replayPublishedAt ?? -Infinity) < db.world.now - REPUBLISH_AFTER_MS,
-        ),
-      )
-        .slice(0, limit as number)
-        .map((letter) => ({
-          ...{ tenantId: letter.tenantId, deadLetterId: letter.id, partition: letter.partition },
-          ...{ aggregateId: letter.aggregateId, recordKey: letter.recordKey, recordValue: letter.value },
-          ...{ recordHeaders: letter.headers, replay: letter.replay },
-        })),
-  },
-  'consumer.replays_published': update(watch, named(1), (now, [, ids, replays], { world }) =>
-    now.status === 'REPLAYING' &&
-    now.replay === (replays as Column<number>)[(ids as Column<string>).indexOf(now.id)]
-      ? { replayPublishedAt: world.now }
-      : null,
-  ),
-  'consumer.replay_refused': update(
-    watch,
-    (db, tx, [tenant, id]) => named(1)(db, tx, [[tenant], [id]]),
-    (now, [, , replay]) =>
-      now.status === 'REPLAYING' && now.replay === replay
-        ? { status: 'DEAD', code: now.code === 'KEY_REWIND' ? now.code : 'RECORD_REFUSED' }
+  );
+  return {
+    'consumer.replayed_letters': {
+      run: (db, tx, [tenants, ids]) =>
+        named(1)(db, tx, [tenants, ids])
+          .filter(({ id, tenantId }) =>
+            (ids as Column<string>).some(
+              (one, i) => one === id && (tenants as Column<string>)[i] === tenantId,
+            ),
+          )
+          .map(({ tenantId, id, eventId, status, replay }) => ({
+            ...{ tenantId, deadLetterId: id, eventId, replaying: status === 'REPLAYING', replay },
+          })),
+    },
+    'consumer.end_replays': update(watch, named(1), (now, [, ids, replays, outcomes, retries, codes]) => {
+      const i = (ids as Column<string>).indexOf(now.id);
+      if (now.status !== 'REPLAYING' || now.replay !== (replays as Column<number>)[i]) return null;
+      const outcome = (outcomes as Column<string>)[i];
+      if (outcome === 'RESOLVED') return { status: 'RESOLVED' };
+      if (outcome === 'EARLY') return { status: isUntried(now.code) ? 'PARKED' : 'DEAD' };
+      const retryCount = now.retryCount + (retries as Column<number>)[i]! + (isUntried(now.code) ? 0 : 1);
+      return { status: 'DEAD', code: (codes as Column<string>)[i]!, retryCount };
+    }),
+    'consumer.promote_parked': update(watch, promotable, (now) =>
+      now.status === 'PARKED'
+        ? { status: 'REPLAYING', replay: now.replay + 1, replayPublishedAt: null }
         : null,
-  ),
-  'consumer.lock_keys': {
-    locks: ([tenants, aggregates]) =>
-      [...new Set(keysOf(tenants, aggregates))].sort().map((key) => `mark ${key}`),
-    run: (db, tx, [tenants, aggregates]) => {
-      for (const key of keysOf(tenants, aggregates)) {
-        if (markOf(db, tx, key) !== undefined) continue;
-        tx.marks.set(key, 0);
-        tx.writes.push(() => db.marks.set(key, 0));
-      }
-      return [];
-    },
-  },
-  'consumer.find_letters': {
-    run: (db, tx, [statuses, id]) =>
-      lettersSeen(db, tx)
-        .filter((one) => one.id === id && (statuses as Column<string>).includes(one.status))
-        .map(rowOf),
-  },
-  'consumer.letters_by_id': { run: (db, tx, values) => inOrder(named(1)(db, tx, values)).map(rowOf) },
-  'consumer.letters_of_ours': {
-    run: (db, tx, values) =>
-      named(1)(db, tx, values)
-        .filter(
-          ({ key, seq, eventId }) => key !== null && db.events.get(refOf(key, seq!))?.eventId === eventId,
+    ),
+    'consumer.request_replay': {
+      ...request,
+      locks: (values, seen) => request.locks!(values, seen.filter(isAtHand)),
+      run: (db, tx, values, seen) => [
+        ...request.run(db, tx, values, seen.filter(isAtHand)).map((row) => ({ ...row, sent: true })),
+        ...seen.filter(({ status }) => status === 'PARKED').map((one) => ({ ...rowOf(one), sent: false })),
+      ],
+    } satisfies Statement<readonly Letter[]>,
+    'consumer.due_replays': {
+      run: (db, tx, [, , partitions, limit]) =>
+        inOrder(
+          lettersSeen(db, tx).filter(
+            ({ status, partition, replayPublishedAt }) =>
+              status === 'REPLAYING' &&
+              (partitions as Column<number>).includes(partition) &&
+              (replayPublishedAt ?? -Infinity) < db.world.now - REPUBLISH_AFTER_MS,
+          ),
         )
-        .map(rowOf),
-  },
-  'consumer.marks': {
-    run: (db, tx, [tenants, aggregates]) =>
-      keysOf(tenants, aggregates).flatMap((key, i) => {
-        const appliedSeq = markOf(db, tx, key);
-        const [tenantId, aggregateId] = [(tenants as Column<string>)[i], (aggregates as Column<string>)[i]];
-        return appliedSeq === undefined ? [] : [{ tenantId, aggregateId, appliedSeq }];
-      }),
-  },
-  'consumer.skip_letters': update(watch, named(1), () => ({ status: 'SKIPPED' })),
-  'consumer.move_marks': {
-    locks: ([tenants, aggregates]) => keysOf(tenants, aggregates).map((key) => `mark ${key}`),
-    run: (db, tx, [tenants, aggregates, seqs]) => {
-      keysOf(tenants, aggregates).forEach((key, i) => {
-        const seq = (seqs as Column<number>)[i]!;
-        if ((markOf(db, tx, key) ?? Infinity) >= seq) return;
-        tx.marks.set(key, seq);
-        tx.writes.push(() => {
-          watch.skipping(key, seq);
-          db.marks.set(key, seq);
-        });
-        tx.checks.push(() => watch.agrees(key));
-      });
-      return [];
+          .slice(0, limit as number)
+          .map((letter) => ({
+            ...{ tenantId: letter.tenantId, deadLetterId: letter.id, partition: letter.partition },
+            ...{ aggregateId: letter.aggregateId, recordKey: letter.recordKey, recordValue: letter.value },
+            ...{ recordHeaders: letter.headers, replay: letter.replay },
+          })),
     },
-  },
-  'outbox.audit_scope': { run: () => [] },
-  'outbox.record_acts': { run: () => [] },
-});
+    'consumer.replays_published': update(watch, named(1), (now, [, ids, replays], { world }) =>
+      now.status === 'REPLAYING' &&
+      now.replay === (replays as Column<number>)[(ids as Column<string>).indexOf(now.id)]
+        ? { replayPublishedAt: world.now }
+        : null,
+    ),
+    'consumer.replay_refused': update(
+      watch,
+      (db, tx, [tenant, id]) => named(1)(db, tx, [[tenant], [id]]),
+      (now, [, , replay]) =>
+        now.status === 'REPLAYING' && now.replay === replay
+          ? { status: 'DEAD', code: now.code === 'KEY_REWIND' ? now.code : 'RECORD_REFUSED' }
+          : null,
+    ),
+    'consumer.lock_keys': {
+      locks: ([tenants, aggregates]) =>
+        [...new Set(keysOf(tenants, aggregates))].sort().map((key) => `mark ${key}`),
+      run: (db, tx, [tenants, aggregates]) => {
+        for (const key of keysOf(tenants, aggregates)) {
+          if (markOf(db, tx, key) !== undefined) continue;
+          tx.marks.set(key, 0);
+          tx.writes.push(() => db.marks.set(key, 0));
+        }
+        return [];
+      },
+    },
+    'consumer.find_letters': {
+      run: (db, tx, [statuses, id]) =>
+        lettersSeen(db, tx)
+          .filter((one) => one.id === id && (statuses as Column<string>).includes(one.status))
+          .map(rowOf),
+    },
+    'consumer.letters_by_id': { run: (db, tx, values) => inOrder(named(1)(db, tx, values)).map(rowOf) },
+    'consumer.letters_of_ours': {
+      run: (db, tx, values) =>
+        named(1)(db, tx, values)
+          .filter(
+            ({ key, seq, eventId }) => key !== null && db.events.get(refOf(key, seq!))?.eventId === eventId,
+          )
+          .map(rowOf),
+    },
+    'consumer.marks': {
+      run: (db, tx, [tenants, aggregates]) =>
+        keysOf(tenants, aggregates).flatMap((key, i) => {
+          const appliedSeq = markOf(db, tx, key);
+          const [tenantId, aggregateId] = [(tenants as Column<string>)[i], (aggregates as Column<string>)[i]];
+          return appliedSeq === undefined ? [] : [{ tenantId, aggregateId, appliedSeq }];
+        }),
+    },
+    'consumer.skip_letters': update(watch, named(1), () => ({ status: 'SKIPPED' })),
+    'consumer.move_marks': {
+      locks: ([tenants, aggregates]) => keysOf(tenants, aggregates).map((key) => `mark ${key}`),
+      run: (db, tx, [tenants, aggregates, seqs]) => {
+        keysOf(tenants, aggregates).forEach((key, i) => {
+          const seq = (seqs as Column<number>)[i]!;
+          if ((markOf(db, tx, key) ?? Infinity) >= seq) return;
+          tx.marks.set(key, seq);
+          tx.writes.push(() => {
+            watch.skipping(key, seq);
+            db.marks.set(key, seq);
+          });
+          tx.checks.push(() => watch.agrees(key));
+        });
+        return [];
+      },
+    },
+    'outbox.audit_scope': { run: () => [] },
+    'outbox.record_acts': { run: () => [] },
+  };
+};
 
 /** Letters that hold the next version of their key, or belong to none. */
 export const heads = (db: Database): Letter[] =>

@@ -110,10 +110,6 @@ export class SimulatedQueue implements Shape<QueueStore> {
     });
   }
 
-  async depth(): Promise<{ readonly depth: number; readonly oldestSeconds: number }> {
-    return { depth: this.db.queue.size, oldestSeconds: 0 };
-  }
-
   /** The rows of a slot that its relay looks at. */
   protected inSight(slot: number): QueueRow[] {
     const { lowWater } = this.db.slots[slot]!;

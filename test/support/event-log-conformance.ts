@@ -457,6 +457,17 @@ export function describeEventLogConformance(name: string, makeHarness: () => Pro
       expect(await append([record(1, 'x')])).toEqual([{ partition: 1, offset: 2n }]);
     });
 
+    it('tells the offset that the next record of each partition will get', async () => {
+      await fresh(3);
+      expect(await log.endOffsets(topic)).toEqual([0n, 0n, 0n]);
+      const [, last] = await append(numbered(1, 2));
+      expect(await (await another()).endOffsets(topic)).toEqual([0n, last!.offset + 1n, 0n]);
+      await harness.truncate(topic, 1, 1n);
+      expect(await log.endOffsets(topic)).toEqual([0n, 2n, 0n]);
+      topic = unique('nobody-made-this');
+      await expect(log.endOffsets(topic)).rejects.toBeInstanceOf(UnknownTopicError);
+    });
+
     it('answers a ping, and reports a subscription that runs', async () => {
       await fresh();
       await expect(log.ping(5_000)).resolves.toBeUndefined();

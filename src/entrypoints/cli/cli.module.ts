@@ -27,6 +27,11 @@ import {
 } from '../../modules/outbox/cli/outbox.command.js';
 import { OutboxReindexCommand } from '../../modules/outbox/cli/outbox-reindex.command.js';
 import {
+  LifecycleCommand,
+  LifecycleResumeCommand,
+  LifecycleShowCommand,
+} from '../../modules/lifecycle/cli/lifecycle.command.js';
+import {
   BusinessDateAdvanceCommand,
   BusinessDateCommand,
 } from '../../modules/properties/cli/business-date.command.js';
@@ -54,6 +59,9 @@ import { TopicsCommand, TopicsProvisionCommand } from './topics.command.js';
     BusinessDateAdvanceCommand,
     ReservationsCommand,
     ReservationsShowCommand,
+    LifecycleCommand,
+    LifecycleShowCommand,
+    LifecycleResumeCommand,
     ReplayCommand,
     ReplayHotelBookingsCommand,
     OutboxCommand,

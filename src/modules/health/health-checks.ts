@@ -7,6 +7,7 @@ import { BackgroundWork, UnitOfWork } from '../../platform/database/unit-of-work
 import { EventLog } from '../../platform/event-log/event-log.js';
 import { PLATFORM_TENANT_ID } from '../../platform/kernel/ids.js';
 import { LoopRegistry } from '../../platform/worker/loop-registry.js';
+import { type MeasuredFigures, readFigures } from './reliability/figures-store.js';
 import { SubscriptionHealth } from './contract/subscription-health.js';
 
 const TIMEOUT_MS = 3_000;
@@ -64,6 +65,11 @@ export class HealthChecks {
     return decisive
       ? session.down({ message: fault, subscriptions })
       : session.degraded({ message: fault, subscriptions });
+  }
+
+  /** The last figures of the reliable path; null: no worker has measured yet. */
+  figures(): Promise<MeasuredFigures | null> {
+    return readFigures(this.doors.uow);
   }
 
   private async logFault(): Promise<string | null> {

@@ -5,6 +5,7 @@ import type { FastifyReply } from 'fastify';
 import type { AppConfig } from '../../platform/config/config.js';
 import { APP_CONFIG } from '../../platform/config/config.token.js';
 import { Public } from '../../platform/http/access.js';
+import { judge, valuesOf, worst } from './domain/reliability.js';
 import { HealthChecks } from './health-checks.js';
 
 @ApiTags('Health')
@@ -33,6 +34,24 @@ export class HealthController {
     // With the broker down bookings are still taken, and wait in the outbox: only a pure worker has nothing to do then.
     if (mode !== 'api') checks.push(() => this.checks.eventLog(mode === 'worker'));
     return this.answer(reply, checks);
+  }
+
+  @Get('reliability')
+  @ApiOperation({
+    summary:
+      'Whether what was accepted gets applied: figures with their thresholds. For operators, not for load balancers',
+  })
+  async reliability(@Res() reply: FastifyReply): Promise<void> {
+    const { mode, commitSha, reliability } = this.config;
+    const measured = await this.checks.figures();
+    const values = measured ? valuesOf(measured.figures, measured.ageSeconds) : {};
+    const figures = judge(values, reliability);
+    // Never measured: no worker has run on this database.
+    const status = measured ? worst(Object.values(figures).map(({ level }) => level)) : 'critical';
+    await reply
+      .code(status === 'critical' ? 503 : 200)
+      .header('cache-control', 'no-store')
+      .send({ status, mode, commit: commitSha, figures, details: measured?.figures ?? null });
   }
 
   /** Every check's state, ready or not: in Terminus' own form, since probes read it and not the API's callers. */

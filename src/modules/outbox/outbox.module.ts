@@ -6,7 +6,7 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { Interval, SchedulerRegistry } from '@nestjs/schedule';
+import { SchedulerRegistry } from '@nestjs/schedule';
 import type { AppConfig } from '../../platform/config/config.js';
 import { APP_CONFIG } from '../../platform/config/config.token.js';
 import { BackgroundWork } from '../../platform/database/unit-of-work.js';
@@ -14,11 +14,9 @@ import { ChannelListener } from '../../platform/database/channel-listener.js';
 import { EventLog } from '../../platform/event-log/event-log.js';
 import { LoopRegistry } from '../../platform/worker/loop-registry.js';
 import { onEventsCommitted } from './contract/append-changes.js';
-import { OutboxGauges } from './relay/outbox-gauges.js';
 import { OutboxRelay } from './relay/outbox-relay.js';
 import { commitListener, CommitNotifier } from './wake-up/commit-signal.js';
 
-const GAUGES_EVERY_MS = 5_000;
 const SWEEP = 'outbox.sweep';
 
 const relay = {
@@ -39,13 +37,7 @@ const relay = {
   inject: [BackgroundWork, EventLog, APP_CONFIG],
 };
 
-const gauges = {
-  provide: OutboxGauges,
-  useFactory: (work: BackgroundWork) => new OutboxGauges(work, new Logger('Outbox')),
-  inject: [BackgroundWork],
-};
-
-/** Runs the relay, its wake-ups and its gauges as long as the application. */
+/** Runs the relay and its wake-ups as long as the application. */
 @Injectable()
 class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly listener: ChannelListener | null;
@@ -53,7 +45,6 @@ class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationShutdown 
 
   constructor(
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,
-    @Inject(OutboxGauges) private readonly gauges: OutboxGauges,
     @Inject(SchedulerRegistry) private readonly scheduler: SchedulerRegistry,
     @Inject(APP_CONFIG) private readonly config: AppConfig,
     @Inject(LoopRegistry) loops: LoopRegistry,
@@ -63,13 +54,12 @@ class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationShutdown 
       config.databaseWorkerUrl && !config.databasePooled
         ? commitListener(config.databaseWorkerUrl, () => relay.wake(), new Logger('Outbox'))
         : null;
-    const own = [...relay.loops, gauges.loop, ...(this.listener ? [this.listener.loop] : [])];
+    const own = [...relay.loops, ...(this.listener ? [this.listener.loop] : [])];
     for (const loop of own) loops.add(loop);
   }
 
   onApplicationBootstrap(): void {
     this.relay.start();
-    this.gauges.loop.start();
     this.listener?.start();
     this.deafen = onEventsCommitted(() => this.relay.wake());
     // The safety net: were every wake-up lost, events still leave within this time.
@@ -79,21 +69,16 @@ class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationShutdown 
     );
   }
 
-  @Interval('outbox.gauges', GAUGES_EVERY_MS)
-  measure(): void {
-    this.gauges.loop.wake();
-  }
-
   async beforeApplicationShutdown(): Promise<void> {
     this.deafen?.();
     if (this.scheduler.doesExist('interval', SWEEP)) this.scheduler.deleteInterval(SWEEP);
-    await Promise.all([this.listener?.stop(), this.gauges.loop.stop()]);
+    await this.listener?.stop();
     await this.relay.stop();
   }
 }
 
 /** Worker: brings committed events into the log. Needs ScheduleModule.forRoot() in the root. */
-@Module({ providers: [relay, gauges, OutboxWorker], exports: [OutboxRelay, OutboxGauges] })
+@Module({ providers: [relay, OutboxWorker], exports: [OutboxRelay] })
 export class OutboxWorkerModule {}
 
 /** Tells other processes of commits as long as the application runs. */

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { retention, RETENTION_KEYS, type RetentionConfig } from './retention.js';
+import { LIFECYCLE_KEYS, readLifecycle, type Key, type LifecycleConfig } from './lifecycle-keys.js';
 
 export type AppMode = 'all' | 'api' | 'worker';
 
@@ -12,7 +13,7 @@ export class ConfigError extends Error {
  * The whole configuration, read once. Every key's environment variable, unit, default and meaning stand in `KEYS`
  * below, which `docs/configuration.md` repeats (a test compares them).
  */
-export interface AppConfig extends RetentionConfig {
+export interface AppConfig extends RetentionConfig, LifecycleConfig {
   readonly mode: AppMode;
   readonly host: string;
   readonly port: number;
@@ -51,12 +52,6 @@ export interface AppConfig extends RetentionConfig {
   readonly logLevel: string;
   readonly commitSha: string;
   readonly dataDir: string;
-}
-
-interface Key {
-  readonly name: string;
-  readonly fallback: string;
-  readonly about: string;
 }
 
 /** Every environment variable that Tartware reads. */
@@ -161,6 +156,7 @@ export const KEYS: readonly Key[] = [
     about: 'how often expired holds give their nights back, ms',
   },
   ...RETENTION_KEYS,
+  ...LIFECYCLE_KEYS,
   {
     name: 'AUTH_JWKS_FILE',
     fallback: '<TARTWARE_HOME>/keys/jwks.json',
@@ -307,6 +303,7 @@ export function loadConfig(
     ...reliablePath(read),
     holdSweepIntervalMs: read.int('HOLD_SWEEP_INTERVAL_MS', 50, 600_000),
     ...retention(read),
+    ...readLifecycle(read),
     logLevel: read.choice('LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
     commitSha: read.text('COMMIT_SHA'),
   };

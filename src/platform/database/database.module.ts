@@ -41,7 +41,9 @@ async function open(
       poolSize: config.databasePoolSize,
       applicationName: `tartware-${role}`,
       entities,
-      settings,
+      // The transaction of a machine that vanished keeps its locks until PostgreSQL misses it: with them a partition's offset, and
+      // whoever takes the partition over would wait for hours.
+      settings: { ...settings, idle_in_transaction_session_timeout: String(config.outboxLeaseMs) },
       pooled: config.databasePooled,
     });
   const background = urls.worker === null ? null : await pool(urls.worker, 'worker', BACKGROUND_SETTINGS);

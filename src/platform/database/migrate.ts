@@ -1,6 +1,7 @@
 import { DataSource } from 'typeorm';
 import { Catalogue1763700000002 } from '../../../migrations/1763700000002-catalogue.js';
 import { Events1763700000004 } from '../../../migrations/1763700000004-events.js';
+import { Lifecycle1763700000010 } from '../../../migrations/1763700000010-lifecycle.js';
 import { OutboxIndexes1763700000006 } from '../../../migrations/1763700000006-outbox-indexes.js';
 import { OutboxOperations1763700000005 } from '../../../migrations/1763700000005-outbox-operations.js';
 import { EventSize1763700000009 } from '../../../migrations/1763700000009-event-size.js';
@@ -20,6 +21,7 @@ export const MIGRATIONS = [
   Partitions1763700000008,
   EventSize1763700000009,
   DeadLetters1763700000007,
+  Lifecycle1763700000010,
 ];
 
 /** The data source of the schema's owner; also `ormconfig.ts`, for TypeORM's own command line. */

@@ -28,11 +28,11 @@ const SOCKET = new Set([
 
 /**
  * The database can't serve now: class 08 (connection), 53 (resources), 57 (operator intervention, cancelled),
- * 25006 (read-only), a socket's error, or node-pg's own words for a connection that ended (it gives those no code).
+ * 25006 (read-only), 25P03 (a transaction of ours was ended for its silence), a socket's error, or node-pg's own words for a connection that ended (it gives those no code).
  */
 export function isUnavailable(error: unknown): boolean {
   const code = sqlState(error);
-  if (code) return SOCKET.has(code) || /^(08|53|57)/.test(code) || code === '25006';
+  if (code) return SOCKET.has(code) || /^(08|53|57)/.test(code) || code === '25006' || code === '25P03';
   const message = error instanceof Error ? error.message : '';
   return /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout)/.test(
     message,

@@ -101,10 +101,13 @@ async function attempt<T>({
       await wire.send('COMMIT');
       return { result: outcome.value, committed };
     } catch (error) {
-      // A connection that can't even roll back goes: the server has rolled back by then.
-      await wire.send('ROLLBACK').catch((cause: unknown) => {
-        broken = cause instanceof Error ? cause : new Error(String(cause));
-      });
+      // A connection that can't even roll back goes: the server has rolled back by then. One that didn't answer in time would
+      // not answer this either.
+      if (error instanceof Error && error.message.startsWith('Query read timeout')) broken = error;
+      else
+        await wire.send('ROLLBACK').catch((cause: unknown) => {
+          broken = cause instanceof Error ? cause : new Error(String(cause));
+        });
       throw error;
     }
   } finally {

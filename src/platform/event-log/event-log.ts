@@ -110,6 +110,8 @@ export abstract class EventLog {
   abstract provision(topics: readonly TopicSpec[]): Promise<void>;
   /** Number of partitions of an existing topic. */
   abstract partitionCount(topic: string): Promise<number>;
+  /** By partition: the offset that its next record will get. What was acknowledged at or beyond it is lost. @throws LogUnavailableError */
+  abstract endOffsets(topic: string): Promise<bigint[]>;
   /**
    * Appends the records, in order within each partition, durably; answers their positions in the order given.
    * One call per partition at a time is the caller's duty.

@@ -69,6 +69,30 @@ export const metrics = {
     help: 'Records in the log that are not yet applied, by partition',
     labelNames: ['partition'],
   }),
+  blockedKeys: new Gauge({
+    name: 'outbox_blocked_keys',
+    help: 'Keys that the relay holds back, by status (FAILED, PARKED, DLQ)',
+    labelNames: ['status'],
+  }),
+  stalled: new Gauge({
+    name: 'lifecycle_stalled',
+    help: 'Events that stand still, by state (PERSISTED, PUBLISHED, PARKED, DLQ)',
+    labelNames: ['state'],
+  }),
+  stalledExhausted: new Gauge({
+    name: 'lifecycle_stalled_exhausted',
+    help: 'Events that stand still though they were resumed to the last try: an operator is needed',
+  }),
+  resumed: new Counter({
+    name: 'lifecycle_resumed_total',
+    help: 'Stalled events that the auditor resumed, by state',
+    labelNames: ['state'],
+  }),
+  auditSeconds: new Histogram({
+    name: 'lifecycle_audit_duration_seconds',
+    help: 'Duration of one look of the auditor',
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15],
+  }),
   holdsExpired: new Counter({ name: 'tartware_holds_expired_total', help: 'Holds swept past their time' }),
   partitionSteps: new Counter({
     name: 'tartware_partition_steps_total',

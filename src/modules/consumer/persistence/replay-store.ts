@@ -28,13 +28,17 @@ const REQUEST = sql(
      UNION
      SELECT d.tenant_id, d.dead_letter_id FROM asked a JOIN dead_letters d
          ON d.aggregate_id = a.aggregate_id AND d.tenant_id = a.tenant_id AND d.key_seq < a.key_seq
-      WHERE a.status IN ('DEAD', 'PARKED') AND d.status = 'DEAD' AND d.failure_code <> 'KEY_REWIND')
+      WHERE a.status IN ('DEAD', 'PARKED') AND d.status = 'DEAD' AND d.failure_code <> 'KEY_REWIND'),
+   sent AS (
    UPDATE dead_letters d SET status = 'REPLAYING', replay_published_at = NULL,
           replay_count = d.replay_count + (d.status = 'DEAD')::int,
           replay_requested_at = CASE WHEN d.status = 'DEAD' THEN clock_timestamp() ELSE d.replay_requested_at END
      FROM wanted w
     WHERE d.tenant_id = w.tenant_id AND d.dead_letter_id = w.dead_letter_id AND d.status IN ('DEAD', 'REPLAYING')
-   RETURNING d.tenant_id AS "tenantId", d.dead_letter_id AS "deadLetterId", d.aggregate_id AS "aggregateId"`,
+   RETURNING d.tenant_id, d.dead_letter_id, d.aggregate_id)
+   SELECT tenant_id AS "tenantId", dead_letter_id AS "deadLetterId", aggregate_id AS "aggregateId", true AS sent FROM sent
+   UNION ALL
+   SELECT tenant_id, dead_letter_id, aggregate_id, false FROM asked WHERE status = 'PARKED'`,
 );
 const PROMOTE = sql(
   'consumer.promote_parked',
@@ -90,6 +94,8 @@ const REFUSED = sql(
 /** A letter that was sent off to be replayed. */
 export interface RequestedLetter extends LetterRef {
   readonly aggregateId: string | null;
+  /** False: it is parked, and goes if nothing stands before it. */
+  readonly sent: boolean;
 }
 
 /**
@@ -97,8 +103,9 @@ export interface RequestedLetter extends LetterRef {
  * that is on its way already is published once more. Answers all of them.
  */
 export async function requestReplays(tx: BackgroundTx, letters: readonly LetterRef[]): Promise<LetterRef[]> {
-  const dead = await tx.query<RequestedLetter>(REQUEST, refs(letters));
-  const keys = dead.filter((letter): letter is LetterRef & KeyRef => letter.aggregateId !== null);
+  const asked = await tx.query<RequestedLetter>(REQUEST, refs(letters));
+  const dead = asked.filter(({ sent }) => sent);
+  const keys = asked.filter((letter): letter is RequestedLetter & KeyRef => letter.aggregateId !== null);
   return [...dead, ...(await promoteParked(tx, keys))].map(({ tenantId, deadLetterId }) => ({
     tenantId,
     deadLetterId,

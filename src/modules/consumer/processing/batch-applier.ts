@@ -1,6 +1,7 @@
 import { sqlState } from '../../../platform/database/sqlstate.js';
 import type { BackgroundTx, BackgroundWork } from '../../../platform/database/unit-of-work.js';
 import { metrics } from '../../../platform/observability/metrics.js';
+import { within } from '../../../platform/worker/within.js';
 import type { Projectors } from '../contract/projector.js';
 import type { DecodedRecord } from '../domain/decode.js';
 import type { Identity } from '../domain/incoming.js';
@@ -27,13 +28,16 @@ export class BatchApplier {
     private readonly offsets: OffsetStore,
     private readonly projectors: Projectors,
     private readonly group: string,
+    /** A transaction that takes longer is given up, ms: its connection may be half open. */
+    private readonly patienceMs: number = Infinity,
   ) {}
 
   /** @throws FencedError, and whatever a projector or the database throws; the claim has moved only if this resolves */
   async apply(claim: PartitionClaim, run: readonly DecodedRecord[]): Promise<Attempt> {
     const next = run[run.length - 1]!.record.offset + 1n;
-    const { plan, promoted } = await this.work.run('consumer.apply', (tx) =>
-      this.attempt(tx, claim, run, next),
+    // Given up, it may commit all the same: the next try finds the offset moved, and takes that for its own.
+    const { plan, promoted } = await this.inTime(() =>
+      this.work.run('consumer.apply', (tx) => this.attempt(tx, claim, run, next)),
     );
     claim.next = next;
     metrics.applied.inc(plan.apply.length);
@@ -52,15 +56,21 @@ export class BatchApplier {
     let applied = 0;
     const undone = new Error('tried, and undone');
     try {
-      await this.work.run('consumer.try', async (tx) => {
-        applied = (await this.attempt(tx, claim, run, last)).plan.apply.length;
-        throw undone;
-      });
+      await this.inTime(() =>
+        this.work.run('consumer.try', async (tx) => {
+          applied = (await this.attempt(tx, claim, run, last)).plan.apply.length;
+          throw undone;
+        }),
+      );
     } catch (error) {
       if (error !== undone && kindOf(error) === 'infrastructure') throw error;
       if (error !== undone) return false;
     }
     return applied > 0;
+  }
+
+  private inTime<T>(work: () => Promise<T>): Promise<T> {
+    return this.patienceMs === Infinity ? work() : within(this.patienceMs, 'applying a batch', work);
   }
 
   private async attempt(

@@ -25,6 +25,8 @@ export interface ProcessorOptions {
   readonly maxRetries: number;
   /** KAFKA_RETRY_BACKOFF_MS */
   readonly retryBackoffMs: number;
+  /** KAFKA_SESSION_TIMEOUT_MS: a transaction that takes longer is given up. */
+  readonly patienceMs?: number;
 }
 
 /** How time passes: a monotonic clock, ms, and what retries wait by. */
@@ -58,7 +60,7 @@ export class EventProcessor implements BatchHandler {
   ) {
     this.suspects = new Suspects(time.now);
     this.offsets = new OffsetStore(work, options.group, options.owner);
-    this.applier = new BatchApplier(work, this.offsets, projectors, options.group);
+    this.applier = new BatchApplier(work, this.offsets, projectors, options.group, options.patienceMs);
   }
 
   /** The partitions of `topic` that this consumer holds. */

@@ -26,6 +26,7 @@ export const PERMISSIONS = [
   'reservation:import',
   'occupancy:read',
   'lifecycle:read',
+  'lifecycle:resume',
   'platform:tenants',
 ] as const;
 
@@ -69,6 +70,7 @@ const MANAGER: readonly Permission[] = [
   'reservation:no-show',
   'reservation:reinstate',
   'reservation:override-price',
+  'lifecycle:resume',
 ];
 
 /** Role → permissions. `platform` is for tokens of the platform's own tenant, and for nothing inside a tenant. */

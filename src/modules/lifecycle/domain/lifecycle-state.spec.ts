@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type Checkpoints, LIFECYCLE_STATES, stateOf, whatNext } from './lifecycle-state.js';
 
-const NAMES = ['persistedAt', 'publishedAt', 'consumedAt', 'deadAt', 'appliedAt'] as const;
+const NAMES = ['persistedAt', 'publishedAt', 'consumedAt', 'deadAt', 'skippedAt', 'appliedAt'] as const;
 const time = fc
   .date({ min: new Date('2027-01-01'), max: new Date('2028-01-01'), noInvalidDate: true })
   .map((date) => date.toISOString());
@@ -12,6 +12,7 @@ const nothing: Checkpoints = {
   publishedAt: null,
   consumedAt: null,
   deadAt: null,
+  skippedAt: null,
   appliedAt: null,
 };
 
@@ -20,7 +21,7 @@ describe('the state of a request', () => {
     fc.assert(
       fc.property(
         fc.shuffledSubarray([...NAMES]),
-        fc.array(time, { minLength: 5, maxLength: 5 }),
+        fc.array(time, { minLength: 6, maxLength: 6 }),
         (order, times) => {
           let checkpoints = nothing;
           let rank = LIFECYCLE_STATES.indexOf(stateOf(checkpoints).state);
@@ -46,9 +47,9 @@ describe('the state of a request', () => {
   });
 
   it('always says what happens next', () => {
-    const hindrance = { code: 'C', cause: 'c', attempts: 1, nextAttemptAt: 'then' };
+    const hindrance = { code: 'C', cause: 'c', attempts: 1, nextAttemptAt: 'then', remedy: 'r' };
     for (const state of LIFECYCLE_STATES)
-      for (const status of ['FAILED', 'PARKED', 'DLQ', 'DEAD', null] as const)
+      for (const status of ['FAILED', 'PARKED', 'DLQ', 'DEAD', 'REPLAYING', 'STALLED', null] as const)
         expect(whatNext(state, status && { ...hindrance, status })).toMatch(/^[A-Z].*\.$/);
     expect(whatNext('PERSISTED', { ...hindrance, status: 'FAILED' })).toContain('then');
   });

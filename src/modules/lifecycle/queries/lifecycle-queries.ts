@@ -2,42 +2,48 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { OpContext } from '../../../platform/context/op-context.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { notFound } from '../../../platform/kernel/errors.js';
+import type { Hindrance, LifecycleState } from '../domain/lifecycle-state.js';
 import {
-  type Checkpoints,
-  type Hindrance,
-  type LifecycleState,
-  stateOf,
-  whatNext,
-} from '../domain/lifecycle-state.js';
-import { type EventRow, EVENTS, FIRST_OPEN, RESERVATION } from '../persistence/lifecycle-statements.js';
+  type EventRow,
+  EVENTS,
+  FIRST_OPEN,
+  REQUEST_EVENTS,
+  REQUEST_LEAST,
+  RESERVATION,
+} from '../persistence/lifecycle-statements.js';
+import { recentResumptions, type ResumptionView } from '../persistence/resumption-store.js';
+import { eventLifecycle, type EventLifecycle } from './event-lifecycle.js';
 
 /** Above every version. */
 const NEWEST = 2 ** 31 - 1;
 
-/** Where one event is. */
-export interface EventLifecycle {
-  readonly eventId: string;
-  readonly type: string;
-  /** The reservation's version after the event. */
-  readonly keySeq: number;
-  /** The request that caused it. */
-  readonly correlationId: string;
-  readonly actor: string;
-  readonly state: LifecycleState;
-  readonly since: string;
+/** Where all events of a subject are. */
+interface Whole {
+  readonly state: LifecycleState | null;
+  readonly since: string | null;
+  /** What happens next. */
   readonly next: string;
-  readonly checkpoints: Checkpoints;
+  /** Why it doesn't go on, and what an operator can do. */
   readonly hindrance: Hindrance | null;
+  /** What operators asked for, newest first, ten at most. */
+  readonly resumptions: readonly ResumptionView[];
+  readonly events: readonly EventLifecycle[];
 }
 
 /** Where a reservation's requests are. The state is that of its first event that isn't applied, or of its last one. */
-export interface ReservationLifecycle {
+export interface ReservationLifecycle extends Whole {
   readonly reservationId: string;
-  readonly state: LifecycleState | null;
-  readonly since: string | null;
-  readonly next: string;
-  readonly events: readonly EventLifecycle[];
 }
+
+/** Where a request is: the state of its least advanced event. */
+export interface RequestLifecycle extends Whole {
+  readonly correlationId: string;
+}
+
+/** The place in a request's list behind an event: its time, its aggregate, its version. */
+export type RequestPlace = readonly [occurredAt: string, aggregateId: string, keySeq: number];
+
+const BEGINNING: RequestPlace = ['-infinity', '00000000-0000-0000-0000-000000000000', 0];
 
 /** "Where is my request?", from stored checkpoints. */
 @Injectable()
@@ -56,69 +62,53 @@ export class LifecycleQueries {
     limit: number,
   ): Promise<ReservationLifecycle> {
     return this.uow.run(ctx, 'lifecycle.of_reservation', async (tx) => {
-      const [reservation] = await tx.query(RESERVATION, [ctx.tenantId, reservationId]);
+      const key = [ctx.tenantId, reservationId];
+      const [[reservation], page, [open], resumptions] = await Promise.all([
+        tx.query(RESERVATION, key),
+        tx.query<EventRow>(EVENTS, [...key, before ?? NEWEST, limit]),
+        tx.query<EventRow>(FIRST_OPEN, key),
+        recentResumptions(tx, reservationId),
+      ]);
       if (!reservation) throw notFound('reservation');
-      const page = await tx.query<EventRow>(EVENTS, [ctx.tenantId, reservationId, before ?? NEWEST, limit]);
-      const [open] = await tx.query<EventRow>(FIRST_OPEN, [ctx.tenantId, reservationId]);
-      const [newest] = open ? [] : await tx.query<EventRow>(EVENTS, [ctx.tenantId, reservationId, NEWEST, 1]);
-      const present = open ?? newest;
-      const place = present && eventLifecycle(present);
-      return {
-        reservationId,
-        state: place?.state ?? null,
-        since: place?.since ?? null,
-        next: place?.next ?? 'Nothing: its events are past their retention.',
-        events: page.map(eventLifecycle),
-      };
+      const [newest] = open ? [] : await tx.query<EventRow>(EVENTS, [...key, NEWEST, 1]);
+      return { reservationId, ...whole(open ?? newest, page), resumptions };
+    });
+  }
+
+  /**
+   * A page of the events that a request caused, of all aggregates, in the order in which they were made.
+   * @param after the place that the last page ended with; null for the first page
+   * @throws DomainError REQUEST_NOT_FOUND for a request that changed nothing here, or is another tenant's
+   */
+  async ofRequest(
+    ctx: OpContext,
+    correlationId: string,
+    after: RequestPlace | null,
+    limit: number,
+  ): Promise<RequestLifecycle> {
+    return this.uow.run(ctx, 'lifecycle.of_request', async (tx) => {
+      const key = [ctx.tenantId, correlationId];
+      const [[least], page, resumptions] = await Promise.all([
+        tx.query<EventRow>(REQUEST_LEAST, key),
+        tx.query<EventRow>(REQUEST_EVENTS, [...key, ...(after ?? BEGINNING), limit]),
+        recentResumptions(tx, correlationId),
+      ]);
+      if (!least) throw notFound('request');
+      return { correlationId, ...whole(least, page), resumptions };
     });
   }
 }
 
-/** Puts an event's row into the terms of the lifecycle. */
-export function eventLifecycle(row: EventRow): EventLifecycle {
-  const {
-    eventId,
-    type,
-    keySeq,
-    correlationId,
-    actor,
-    receivedAt,
-    persistedAt,
-    publishedAt,
-    consumedAt,
-    appliedAt,
-  } = row;
-  const givenUp = row.blockStatus === 'DLQ' && row.blockSeq === keySeq ? row.blockAt : null;
-  const checkpoints = {
-    receivedAt,
-    persistedAt,
-    publishedAt,
-    consumedAt,
-    deadAt: row.deadAt ?? givenUp,
-    appliedAt,
-  };
-  const { state, since } = stateOf(checkpoints);
-  const hindrance = state === 'APPLIED' ? null : hindranceOf(row);
-  const next = whatNext(state, hindrance);
-  return { eventId, type, keySeq, correlationId, actor, state, since, next, checkpoints, hindrance };
-}
-
-function hindranceOf(row: EventRow): Hindrance | null {
-  if (row.deadStatus)
+function whole(present: EventRow | undefined, page: readonly EventRow[]): Omit<Whole, 'resumptions'> {
+  const events = page.map(eventLifecycle);
+  if (!present)
     return {
-      status: row.deadStatus,
-      code: row.deadCode!,
-      cause: row.deadCause!,
-      attempts: 1 + row.deadRetries!,
-      nextAttemptAt: null,
+      state: null,
+      since: null,
+      next: 'Nothing: its events are past their retention.',
+      hindrance: null,
+      events,
     };
-  if (!row.blockStatus) return null;
-  const head = row.blockSeq === row.keySeq;
-  return {
-    status: head ? row.blockStatus : 'PARKED',
-    code: head ? 'RECORD_REFUSED' : 'KEY_BLOCKED',
-    cause: row.blockCause!,
-    attempts: head ? row.blockAttempts! : 0,
-    nextAttemptAt: head ? row.nextAttemptAt : null,
-  };
+  const { state, since, next, hindrance } = eventLifecycle(present);
+  return { state, since, next, hindrance, events };
 }

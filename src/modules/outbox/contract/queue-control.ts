@@ -47,6 +47,10 @@ const PARK = sql(
      updated_at = now() WHERE b.status = 'FAILED'
    RETURNING b.tenant_id`,
 );
+const LOWER = sql(
+  'outbox.forget_low_water',
+  `UPDATE outbox_slots SET low_water = 0 WHERE slot = ANY($1::smallint[]) AND low_water > 0`,
+);
 const AGAIN = sql(
   'outbox.publish_again',
   `WITH again AS (
@@ -79,6 +83,16 @@ export async function releaseKeys(tx: BackgroundTx, keys: readonly OutboxKey[]):
 export async function parkKeys(tx: BackgroundTx, keys: readonly OutboxKey[], cause: string): Promise<number> {
   await tx.query(LOCK_SLOTS, [slots(keys)]);
   return (await tx.query(PARK, [...columns(keys), slots(keys), cause])).length;
+}
+
+/**
+ * Makes relays see keys that nothing blocks, whatever hid their events: takes them off the shelf, and the low-water marks of their
+ * slots away (relays raise them again).
+ */
+export async function lookAgain(tx: BackgroundTx, keys: readonly OutboxKey[]): Promise<void> {
+  await tx.query(LOCK_SLOTS, [slots(keys)]);
+  await tx.query(UNSHELVE, [...columns(keys), slots(keys)]);
+  await tx.query(LOWER, [slots(keys)]);
 }
 
 /**

@@ -156,7 +156,11 @@ const SHELVE = sql(
                    WHERE b.tenant_id = q.tenant_id AND b.aggregate_id = q.aggregate_id AND b.status <> 'FAILED')`,
 );
 
-const LAST_ID = sql('outbox.last_queue_id', `SELECT last_value AS last FROM outbox_queue_queue_id_seq`);
+// Of a sequence that never gave a number the last value is 1 as well: taken for given, the first event would stay below the mark.
+const LAST_ID = sql(
+  'outbox.last_queue_id',
+  `SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS last FROM outbox_queue_queue_id_seq`,
+);
 const WRITERS = sql(
   'outbox.writers',
   `SELECT virtualtransaction AS writer FROM pg_locks
@@ -171,12 +175,6 @@ const RAISE = sql(
       SELECT min(h.queue_id) AS queue_id FROM unnest('{${PRIORITIES.join(',')}}'::smallint[]) AS p(priority)
        CROSS JOIN LATERAL (${heads('mine.slot', 'p.priority', `'${FIRST_TENANT}'`, 'o.low_water')} SELECT queue_id FROM head) h) first
     WHERE s.slot = mine.slot AND s.low_water < coalesce(least($2::bigint, first.queue_id - 1), 0)`,
-);
-
-const DEPTH = sql(
-  'outbox.depth',
-  `SELECT count(*)::int AS depth, coalesce(extract(epoch FROM clock_timestamp() - min(occurred_at)), 0)::float8 AS "oldestSeconds"
-     FROM outbox_queue`,
 );
 
 /** The hot queue, as a relay uses it. */
@@ -245,12 +243,6 @@ export class QueueStore {
       for (const one of refused) if (still.has(one.event.slot)) await block(tx, one);
       return still;
     });
-  }
-
-  /** Events that wait, and the age of the oldest in seconds. */
-  async depth(): Promise<{ readonly depth: number; readonly oldestSeconds: number }> {
-    const rows = await this.work.query<{ depth: number; oldestSeconds: number }>(DEPTH, []);
-    return rows[0] ?? { depth: 0, oldestSeconds: 0 };
   }
 }
 

@@ -20,6 +20,8 @@ export interface LaneParts {
   readonly retryScheduleMs: readonly number[];
   /** Called when slots wait to be given back, or were found lost. */
   readonly leasesChanged: () => void;
+  /** Called after each acknowledgement with the number of rows that left the queue. */
+  readonly left?: (rows: number) => void;
   readonly log: LoopLog;
   /** For the jitter of a retry. */
   readonly random?: () => number;
@@ -66,6 +68,7 @@ export class Lane {
     }));
     const still = await queue.acknowledge(leases.owner, mine, outcome.sent, refused);
     this.account(mine, still, outcome.sent, refused);
+    this.parts.left?.(outcome.sent.length);
     return true;
   }
 

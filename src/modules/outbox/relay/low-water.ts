@@ -7,6 +7,9 @@ import type { QueueStore } from '../persistence/queue-store.js';
  * long transaction that never wrote to the queue, which keeps vacuum from its work, doesn't hold the mark.
  */
 export class LowWater {
+  /** Rows that may leave between two steps: so many dead ones a claim may have to wade through, twice over, in all slots. */
+  static readonly EVERY_ROWS = 5_000;
+
   private waiting: { readonly last: number; readonly writers: ReadonlySet<string> } | null = null;
 
   constructor(

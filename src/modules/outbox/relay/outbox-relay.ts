@@ -3,6 +3,7 @@ import type { BackgroundWork } from '../../../platform/database/unit-of-work.js'
 import type { EventLog } from '../../../platform/event-log/event-log.js';
 import { newId } from '../../../platform/kernel/ids.js';
 import { type LoopLog, type LoopStatus, WorkerLoop } from '../../../platform/worker/loop.js';
+import { within } from '../../../platform/worker/within.js';
 import { LANES } from '../domain/slots.js';
 import { LeaseStore } from '../persistence/lease-store.js';
 import { QueueStore } from '../persistence/queue-store.js';
@@ -50,6 +51,7 @@ export class OutboxRelay {
   readonly lowWaterLoop: WorkerLoop;
   readonly leases: Leases;
   private readonly lowWater: LowWater;
+  private left = 0;
   private partitions: number | null = null;
 
   constructor(
@@ -68,7 +70,7 @@ export class OutboxRelay {
         intervalMs: Math.min(leaseMs / 3, 1_000),
         maxBackoffMs: Math.min(leaseMs / 3, 5_000),
       },
-      () => this.renew(),
+      () => within(leaseMs, 'the renewal of leases', () => this.renew()),
       sink,
     );
     const queue = new QueueStore(work);
@@ -86,13 +88,21 @@ export class OutboxRelay {
       batchSize,
       retryScheduleMs,
       leasesChanged: () => this.leaseLoop.wake(),
+      left: (rows: number) => this.countLeft(rows),
       log: sink,
     };
     this.laneLoops = Array.from({ length: LANES }, (_, number) => {
       const lane = new Lane(number, parts);
       return new WorkerLoop(
-        { name: `${name}.lane-${number}`, intervalMs: sweepIntervalMs },
-        () => lane.step(),
+        // An outage that is over is noticed within a lease.
+        {
+          name: `${name}.lane-${number}`,
+          intervalMs: sweepIntervalMs,
+          maxBackoffMs: Math.min(leaseMs, 5_000),
+        },
+        // Else a half-open connection would hold up slots whose lease is renewed on another one. A step that was given up may still
+        // append: duplicates, in order, as after a lost lease.
+        () => within(leaseMs, 'a step of the relay', () => lane.step()),
         sink,
       );
     });
@@ -141,6 +151,13 @@ export class OutboxRelay {
   private async renew(): Promise<boolean> {
     if (await this.leases.renew()) this.wake();
     return false;
+  }
+
+  private countLeft(rows: number): void {
+    this.left += rows;
+    if (this.left < LowWater.EVERY_ROWS) return;
+    this.left = 0;
+    this.lowWaterLoop.wake();
   }
 
   private async raiseLowWater(): Promise<boolean> {

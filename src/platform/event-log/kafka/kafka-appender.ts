@@ -3,6 +3,7 @@ import { type LogPosition, type LogRecord, LogUnavailableError, RecordRefusedErr
 import { recordBytes, requireAcceptable } from '../delivery/record-size.js';
 import { createKafka, type KafkaSettings, REQUEST_TIMEOUT_MS } from './kafka-client.js';
 import { toLogError } from './kafka-errors.js';
+import { within } from '../../worker/within.js';
 import type { KafkaTopics, TopicLimits } from './kafka-topics.js';
 
 /** Records of one partition that go in one request, with their places in the caller's list. */
@@ -17,9 +18,11 @@ export class KafkaAppender {
   private producer: Promise<Producer> | null = null;
   private readonly known = new Map<string, TopicLimits>();
 
+  /** @param patienceMs longest time for one request, kafkajs's own retries included: they use the same connection, half-open or not */
   constructor(
     private readonly settings: KafkaSettings,
     private readonly topics: KafkaTopics,
+    private readonly patienceMs: number,
   ) {}
 
   /** @throws RecordRefusedError, LogUnavailableError */
@@ -70,17 +73,15 @@ export class KafkaAppender {
   ): Promise<void> {
     const producer = await this.connected();
     try {
-      const answers = await producer.send({
-        topic,
-        acks: -1,
-        timeout: REQUEST_TIMEOUT_MS,
-        messages: round.flatMap(({ partition, places }) =>
-          places.map((place) => {
-            const { key, value, headers } = records[place]!;
-            return { partition, key, value, headers: { ...headers } };
-          }),
-        ),
-      });
+      const messages = round.flatMap(({ partition, places }) =>
+        places.map((place) => {
+          const { key, value, headers } = records[place]!;
+          return { partition, key, value, headers: { ...headers } };
+        }),
+      );
+      const answers = await within(this.patienceMs, `an append to ${topic}`, () =>
+        producer.send({ topic, acks: -1, timeout: REQUEST_TIMEOUT_MS, messages }),
+      );
       const bases = new Map(answers.map((answer) => [answer.partition, BigInt(answer.baseOffset ?? '-1')]));
       for (const { partition, places } of round) {
         const base = bases.get(partition);

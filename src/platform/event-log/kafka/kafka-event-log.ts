@@ -21,13 +21,18 @@ export interface KafkaEventLogOptions {
   readonly brokers: readonly string[];
   /** Shown in the broker's logs. */
   readonly clientId?: string;
-  /** Silence after which the broker gives the partitions to another consumer, ms; within what the broker allows. */
+  /**
+   * Silence after which the broker gives the partitions to another consumer, ms; within what the broker allows. As long an append
+   * is waited for.
+   */
   readonly sessionTimeoutMs?: number;
   /** Partitions of one subscription whose handler may run at once. */
   readonly partitionsInParallel?: number;
   readonly timing?: Partial<DeliveryTiming>;
   readonly sink?: LogSink;
 }
+
+const SESSION_MS = 10_000;
 
 /** The event log in Kafka, for production. The only folder that knows kafkajs. Connects at the first use and, after an outage, again. */
 export class KafkaEventLog extends EventLog {
@@ -44,9 +49,12 @@ export class KafkaEventLog extends EventLog {
       clientId: options.clientId ?? 'tartware',
       sink: options.sink ?? SILENT_SINK,
     };
-    this.timing = { ...DEFAULT_TIMING, ...options.timing };
+    const sessionMs = options.sessionTimeoutMs ?? SESSION_MS;
+    // A broker that is back is noticed within a session.
+    const backoffMaxMs = Math.min(DEFAULT_TIMING.backoffMaxMs, sessionMs);
+    this.timing = { ...DEFAULT_TIMING, backoffMaxMs, ...options.timing };
     this.topics = new KafkaTopics(this.settings);
-    this.appender = new KafkaAppender(this.settings, this.topics);
+    this.appender = new KafkaAppender(this.settings, this.topics, sessionMs);
   }
 
   override provision(topics: readonly TopicSpec[]): Promise<void> {
@@ -55,6 +63,11 @@ export class KafkaEventLog extends EventLog {
 
   override async partitionCount(topic: string): Promise<number> {
     return (await this.topics.limits(topic)).partitions;
+  }
+
+  override async endOffsets(topic: string): Promise<bigint[]> {
+    const ranges = await this.topics.ranges(topic);
+    return Array.from({ length: ranges.size }, (_, partition) => ranges.get(partition)!.high);
   }
 
   override append(topic: string, records: readonly LogRecord[]): Promise<LogPosition[]> {
@@ -83,7 +96,7 @@ export class KafkaEventLog extends EventLog {
       options,
       handler,
       timing: this.timing,
-      sessionTimeoutMs: this.options.sessionTimeoutMs ?? 10_000,
+      sessionTimeoutMs: this.options.sessionTimeoutMs ?? SESSION_MS,
       partitionsInParallel: this.options.partitionsInParallel ?? 4,
     });
     this.subscriptions.add(subscription);

@@ -42,6 +42,10 @@ export class MemoryEventLog extends EventLog {
     return this.store.spec(topic).partitions;
   }
 
+  override async endOffsets(topic: string): Promise<bigint[]> {
+    return this.store.ends(topic);
+  }
+
   override async append(topic: string, records: readonly LogRecord[]): Promise<LogPosition[]> {
     const offsets = this.store.append(topic, records);
     return records.map(({ partition }, i) => ({ partition, offset: offsets[i]! }));

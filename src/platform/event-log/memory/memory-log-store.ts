@@ -74,6 +74,17 @@ export class MemoryLogStore {
     };
   }
 
+  /** The next offset of each partition. */
+  ends(topic: string): bigint[] {
+    return this.topic(topic).partitions.map(({ base, records }) => base + BigInt(records.length));
+  }
+
+  /** What a broker that loses its disk forgets: the records from `offset` on. */
+  lose(topic: string, partition: number, offset: bigint): void {
+    const log = this.topic(topic).partitions[partition]!;
+    log.records.splice(Math.max(Number(offset - log.base), 0));
+  }
+
   /** Everything in the log, partition by partition; for assertions. */
   records(topic: string): ReadRecord[] {
     return this.topic(topic).partitions.flatMap((log) => log.records);

@@ -25,6 +25,7 @@ import {
   CREATE_PARTITIONS,
   CREATE_TOPIC,
   LIST_TOPICS,
+  NEXT_OFFSETS,
   PING,
   PRUNE,
   READ,
@@ -88,6 +89,13 @@ export class PostgresEventLog extends EventLog {
 
   override async partitionCount(topic: string): Promise<number> {
     return (await this.spec(topic)).partitions;
+  }
+
+  override async endOffsets(topic: string): Promise<bigint[]> {
+    const { partitions } = await this.spec(topic);
+    const rows = await this.query<{ partition: number; next_offset: string }>(NEXT_OFFSETS, [topic]);
+    const ends = new Map(rows.map((row) => [row.partition, BigInt(row.next_offset)]));
+    return Array.from({ length: partitions }, (_, partition) => ends.get(partition)!);
   }
 
   override async append(topic: string, records: readonly LogRecord[]): Promise<LogPosition[]> {
