@@ -43,7 +43,7 @@ export const read: Part = async (bed, { quick, say }) => {
   const ctx = makeContext({ tenantId, subject: 'bench', permissions: ['*'], source: 'system' });
   const queries = new LifecycleQueries(bed.uow);
   const measures: Record<string, ReturnType<typeof alone>> = {};
-  const looks = {
+  const looks: Record<string, (one: Looked) => Promise<unknown>> = {
     'lifecycle of a reservation': (one: Looked) => queries.ofReservation(ctx, one.id, null, 51),
     'where a request is': (one: Looked) => queries.ofRequest(ctx, one.correlationId, null, 51),
   };
