@@ -5,6 +5,11 @@ import { alone, Samples, timed, type Part } from '../measure.js';
 
 const LOOKUPS = 2_000;
 
+interface Looked {
+  readonly id: string;
+  readonly correlationId: string;
+}
+
 /** "Where is my request?", with as many requests on record: by reservation and by correlation id. */
 export const read: Part = async (bed, { quick, say }) => {
   const requests = quick ? 100_000 : 1_000_000;
@@ -32,14 +37,15 @@ export const read: Part = async (bed, { quick, say }) => {
      ANALYZE`,
   );
   await bed.settle();
-  const sample = await bed.sql<{ id: string; correlationId: string }>(
+  const sample = await bed.sql<Looked>(
     `SELECT aggregate_id AS id, correlation_id AS "correlationId" FROM outbox_events ORDER BY event_id LIMIT ${LOOKUPS}`,
   );
   const ctx = makeContext({ tenantId, subject: 'bench', permissions: ['*'], source: 'system' });
   const queries = new LifecycleQueries(bed.uow);
   const measures: Record<string, ReturnType<typeof alone>> = {};
-  const looks = {
-    'lifecycle of a reservation': (one: { id: string }) => queries.ofReservation(ctx, one.id, null, 51),
+  const looks: Record<string, (one: Looked) => Promise<unknown>> = {
+    'lifecycle of a reservation': (one: Looked) => queries.ofReservation(ctx, one.id, null, 51),
+    'where a request is': (one: Looked) => queries.ofRequest(ctx, one.correlationId, null, 51),
   };
   for (const [name, look] of Object.entries(looks)) {
     for (const one of sample.slice(0, 50)) await look(one);

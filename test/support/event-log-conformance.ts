@@ -457,15 +457,18 @@ export function describeEventLogConformance(name: string, makeHarness: () => Pro
       expect(await append([record(1, 'x')])).toEqual([{ partition: 1, offset: 2n }]);
     });
 
-    it('tells the offset that the next record of each partition will get', async () => {
+    it('tells what each partition holds, also when its beginning or all of it was deleted', async () => {
       await fresh(3);
-      expect(await log.endOffsets(topic)).toEqual([0n, 0n, 0n]);
-      const [, last] = await append(numbered(1, 2));
-      expect(await (await another()).endOffsets(topic)).toEqual([0n, last!.offset + 1n, 0n]);
+      const none = { start: 0n, end: 0n };
+      expect(await log.ranges(topic)).toEqual([none, none, none]);
+      await append(numbered(1, 2));
+      expect(await (await another()).ranges(topic)).toEqual([none, { start: 0n, end: 2n }, none]);
       await harness.truncate(topic, 1, 1n);
-      expect(await log.endOffsets(topic)).toEqual([0n, 2n, 0n]);
+      expect(await log.ranges(topic)).toEqual([none, { start: 1n, end: 2n }, none]);
+      await harness.truncate(topic, 1, 2n);
+      expect(await log.ranges(topic)).toEqual([none, { start: 2n, end: 2n }, none]);
       topic = unique('nobody-made-this');
-      await expect(log.endOffsets(topic)).rejects.toBeInstanceOf(UnknownTopicError);
+      await expect(log.ranges(topic)).rejects.toBeInstanceOf(UnknownTopicError);
     });
 
     it('answers a ping, and reports a subscription that runs', async () => {

@@ -6,6 +6,12 @@ export interface LogRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** What a partition holds: from `start` up to and without `end`, the offset that its next record will get. */
+export interface OffsetRange {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
 /** Where an appended record landed. */
 export interface LogPosition {
   readonly partition: number;
@@ -110,8 +116,8 @@ export abstract class EventLog {
   abstract provision(topics: readonly TopicSpec[]): Promise<void>;
   /** Number of partitions of an existing topic. */
   abstract partitionCount(topic: string): Promise<number>;
-  /** By partition: the offset that its next record will get. What was acknowledged at or beyond it is lost. @throws LogUnavailableError */
-  abstract endOffsets(topic: string): Promise<bigint[]>;
+  /** What each partition holds, in their order. What was acknowledged outside of it is lost. @throws LogUnavailableError */
+  abstract ranges(topic: string): Promise<OffsetRange[]>;
   /**
    * Appends the records, in order within each partition, durably; answers their positions in the order given.
    * One call per partition at a time is the caller's duty.

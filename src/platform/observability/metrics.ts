@@ -24,7 +24,7 @@ export const metrics = {
   }),
   outboxDepth: new Gauge({
     name: 'outbox_queue_depth',
-    help: 'Events that are not yet in the log',
+    help: 'Events that are not yet in the log; estimated where a slot has more than 6,250',
   }),
   outboxOldestSeconds: new Gauge({
     name: 'outbox_oldest_event_age_seconds',

@@ -52,7 +52,7 @@ export class ReliabilityMonitor {
 
   private async ends(): Promise<readonly bigint[] | null> {
     try {
-      return await this.doors.log.endOffsets(this.options.topic);
+      return (await this.doors.log.ranges(this.options.topic)).map(({ end }) => end);
     } catch (error) {
       if (error instanceof LogUnavailableError) return null;
       throw error;

@@ -6,7 +6,7 @@ import { metrics } from '../../../platform/observability/metrics.js';
 import { type LoopLog, WorkerLoop } from '../../../platform/worker/loop.js';
 import { wakeRelay } from '../../outbox/contract/append-changes.js';
 import { recordActs } from '../../outbox/contract/record-acts.js';
-import { autoActFor, isLost, type LogEnds } from '../domain/resume-act.js';
+import { autoActFor, isLost, type LogRanges } from '../domain/resume-act.js';
 import {
   type Cursor,
   dueStalls,
@@ -27,7 +27,7 @@ import {
 } from '../persistence/stall-store.js';
 import { openEvents, type OpenEvent, type Reader } from '../persistence/standing-store.js';
 import { carryOut, nameOf } from './carry-out.js';
-import { endsOf } from './log-ends.js';
+import { rangesOf } from './log-ranges.js';
 
 /** Configuration of the auditor; each names the environment variable it comes from. */
 export interface AuditorOptions extends Reader {
@@ -83,8 +83,8 @@ export class FlowAuditor {
 
   private async look(): Promise<boolean> {
     const observed = metrics.auditSeconds.startTimer();
-    const ends = await endsOf(this.log, this.options.topic);
-    const look = await this.work.run('lifecycle.audit', (tx) => this.audit(tx, ends));
+    const ranges = await rangesOf(this.log, this.options.topic);
+    const look = await this.work.run('lifecycle.audit', (tx) => this.audit(tx, ranges));
     if (look === null) return false;
     observed();
     this.from = look.further ?? FIRST_TENANT;
@@ -99,16 +99,16 @@ export class FlowAuditor {
   }
 
   /** Null: it is another auditor's turn. */
-  private async audit(tx: BackgroundTx, ends: LogEnds): Promise<Look | null> {
+  private async audit(tx: BackgroundTx, ranges: LogRanges): Promise<Look | null> {
     const before = await takeTurn(tx, this.options.publishedStallMs);
     if (before === null) return null;
     const room = MAX_STALLS - (await forgetMoved(tx));
     const queued = await persistedStalls(tx, this.from, this.options.persistedStallMs);
-    const published = ends === null || room <= 0 ? NOTHING : await this.published(tx, ends, before, room);
+    const published = ranges === null || room <= 0 ? NOTHING : await this.published(tx, ranges, before, room);
     const found = room <= 0 ? [] : [...queued.stalls, ...(await this.held(tx)), ...published.stalls];
     return {
       found: await rememberStalls(tx, found),
-      looked: await this.resume(tx, ends),
+      looked: await this.resume(tx, ranges),
       further: queued.further,
       more: published.more,
     };
@@ -121,16 +121,16 @@ export class FlowAuditor {
 
   private async published(
     tx: BackgroundTx,
-    ends: readonly bigint[],
+    ranges: NonNullable<LogRanges>,
     before: string,
     room: number,
   ): Promise<{ readonly stalls: Stall[]; readonly more: boolean }> {
     const stalls: Stall[] = [];
     let more = false;
-    for (const cursor of await readCursors(tx, this.options, ends.length)) {
+    for (const cursor of await readCursors(tx, this.options, ranges.length)) {
       const { n, until, unapplied } = await publishedBehind(tx, cursor, before, RECEIPTS);
       if (until === null) continue;
-      const { lost, stop } = sift(unapplied, cursor, ends, room - stalls.length);
+      const { lost, stop } = sift(unapplied, cursor, ranges, room - stalls.length);
       stalls.push(...lost);
       // What the consumer has still before it is told of and waited for: the next look begins with it.
       if (stop?.waiting) stalls.push(stop.event);
@@ -141,13 +141,13 @@ export class FlowAuditor {
     return { stalls, more };
   }
 
-  private async resume(tx: BackgroundTx, ends: LogEnds): Promise<Looked[]> {
+  private async resume(tx: BackgroundTx, ranges: LogRanges): Promise<Looked[]> {
     const due = await dueStalls(tx, DUE);
     const open = await openEvents(tx, this.options, due);
     const events = new Map(open.map((event) => [`${nameOf(event)}/${event.keySeq}`, event]));
     const looked = due.map((stall): Looked => {
       const event = events.get(`${nameOf(stall)}/${stall.keySeq}`);
-      const act = event ? autoActFor(event, event.first, ends) : null;
+      const act = event ? autoActFor(event, event.first, ranges) : null;
       const exhausted = act !== null && stall.tries >= this.options.maxResumes;
       return { ...stall, act: exhausted ? null : act, exhausted };
     });
@@ -211,12 +211,12 @@ const NOTHING = { stalls: [], more: false };
 function sift<T extends Stall & { readonly logOffset: number }>(
   unapplied: readonly T[],
   { partition, nextOffset }: Cursor,
-  ends: LogEnds,
+  ranges: LogRanges,
   room: number,
 ): { readonly lost: T[]; readonly stop: { readonly event: T; readonly waiting: boolean } | null } {
   const lost: T[] = [];
   for (const event of unapplied) {
-    const waiting = !isLost({ place: { partition, offset: event.logOffset }, nextOffset }, ends);
+    const waiting = !isLost({ place: { partition, offset: event.logOffset }, nextOffset }, ranges);
     if (waiting || lost.length >= room) return { lost, stop: { event, waiting } };
     lost.push(event);
   }

@@ -5,7 +5,7 @@ import { type LoopLog, WorkerLoop } from '../../../platform/worker/loop.js';
 import { wakeRelay } from '../../outbox/contract/append-changes.js';
 import type { OutboxKey } from '../../outbox/contract/queue-control.js';
 import { recordActs } from '../../outbox/contract/record-acts.js';
-import { actFor, type LogEnds } from '../domain/resume-act.js';
+import { actFor, type LogRanges } from '../domain/resume-act.js';
 import {
   finishResumption,
   lockResumption,
@@ -18,7 +18,7 @@ import {
 import { forgetStallsOf, rememberStalls } from '../persistence/stall-store.js';
 import { keysOfRequest, openEvents, type Reader } from '../persistence/standing-store.js';
 import { behindLost, carryOut, type Resumable } from './carry-out.js';
-import { endsOf } from './log-ends.js';
+import { rangesOf } from './log-ranges.js';
 
 const EVERY_MS = 1_000;
 
@@ -50,27 +50,27 @@ export class Resumer {
 
   /** What a resumption would do now; changes nothing. */
   async preview(tenantId: string, subject: Subject): Promise<ResumptionOutcome> {
-    const ends = await endsOf(this.log, this.options.topic);
+    const ranges = await rangesOf(this.log, this.options.topic);
     return this.work.run('lifecycle.preview_resumption', async (tx) =>
-      previewOf((await this.plan(tx, tenantId, subject, ends)).all),
+      previewOf((await this.plan(tx, tenantId, subject, ranges)).all),
     );
   }
 
   /** Does what was asked for, unless a worker has done it already, and answers its outcome. */
   async finish(tenantId: string, id: string): Promise<ResumptionOutcome> {
-    const ends = await endsOf(this.log, this.options.topic);
+    const ranges = await rangesOf(this.log, this.options.topic);
     return this.work.run('lifecycle.resume', async (tx) => {
       const asked = await lockResumption(tx, tenantId, id);
-      return asked.outcome ?? this.resume(tx, asked, ends);
+      return asked.outcome ?? this.resume(tx, asked, ranges);
     });
   }
 
   private async next(): Promise<boolean> {
     if (!(await waitingResumption(this.work))) return false;
-    const ends = await endsOf(this.log, this.options.topic);
+    const ranges = await rangesOf(this.log, this.options.topic);
     const found = await this.work.run('lifecycle.resume', async (tx) => {
       const asked = await takeResumption(tx);
-      if (asked) await this.resume(tx, asked, ends);
+      if (asked) await this.resume(tx, asked, ranges);
       return asked !== undefined;
     });
     if (found) wakeRelay();
@@ -80,10 +80,10 @@ export class Resumer {
   private async resume(
     tx: BackgroundTx,
     asked: RequestedResumption,
-    ends: LogEnds,
+    ranges: LogRanges,
   ): Promise<ResumptionOutcome> {
     const subject = { type: asked.subjectType, id: asked.subjectId };
-    const { keys, all } = await this.plan(tx, asked.tenantId, subject, ends);
+    const { keys, all } = await this.plan(tx, asked.tenantId, subject, ranges);
     const { waiting } = previewOf(all);
     await forgetStallsOf(tx, keys);
     // Looked at again, should the log lose them once more: the auditor's cursor is past them.
@@ -111,11 +111,11 @@ export class Resumer {
     tx: BackgroundTx,
     tenantId: string,
     { type, id }: Subject,
-    ends: LogEnds,
+    ranges: LogRanges,
   ): Promise<{ readonly keys: readonly OutboxKey[]; readonly all: readonly Resumable[] }> {
     const keys = type === 'request' ? await keysOfRequest(tx, tenantId, id) : [{ tenantId, aggregateId: id }];
     const open = await openEvents(tx, this.options, keys);
-    return { keys, all: open.map((event) => ({ event, act: actFor(event, ends) })) };
+    return { keys, all: open.map((event) => ({ event, act: actFor(event, ranges) })) };
   }
 
   private record(tx: BackgroundTx, asked: RequestedResumption, outcome: ResumptionOutcome): Promise<void> {

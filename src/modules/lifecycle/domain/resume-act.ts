@@ -19,26 +19,28 @@ export interface Standing {
   readonly nextOffset: number;
 }
 
-/** By partition, the offset that the log gives next; null while it doesn't answer. */
-export type LogEnds = readonly bigint[] | null;
+/** By partition, what the log holds: from `start` up to and without `end`; null while it doesn't answer. */
+export type LogRanges = readonly { readonly start: bigint; readonly end: bigint }[] | null;
 
 /**
  * Whether the log no longer has a published event that is neither applied nor in the dead letters: the consumer has passed its
- * place, or the log ends before it. One that the consumer has still before it is not lost, however long it waits.
+ * place, or the log begins after it or ends before it. One that the consumer has still before it is not lost, however long it
+ * waits.
  */
 export function isLost(
   { place, nextOffset }: Pick<Standing, 'place' | 'nextOffset'>,
-  ends: LogEnds,
+  ranges: LogRanges,
 ): boolean {
   if (place === null) return false;
-  const end = ends?.[place.partition];
-  return place.offset < nextOffset || (end !== undefined && BigInt(place.offset) >= end);
+  if (place.offset < nextOffset) return true;
+  const range = ranges?.[place.partition];
+  return range !== undefined && (place.offset < range.start || place.offset >= range.end);
 }
 
 /** What an operator's request to resume does with an event; null: there is nothing to do but wait for the consumer. */
-export function actFor(standing: Standing, ends: LogEnds): ResumeAct | null {
+export function actFor(standing: Standing, ranges: LogRanges): ResumeAct | null {
   if (standing.letter !== null) return 'REPLAY';
-  if (standing.place !== null) return isLost(standing, ends) ? 'PUBLISH_AGAIN' : null;
+  if (standing.place !== null) return isLost(standing, ranges) ? 'PUBLISH_AGAIN' : null;
   return standing.blocked === null ? 'WAKE' : 'RELEASE';
 }
 
@@ -46,8 +48,8 @@ export function actFor(standing: Standing, ends: LogEnds): ResumeAct | null {
  * What the auditor does by itself: as an operator's request, but what somebody has parked, and what was given up, stays so; and a
  * parked dead letter is sent off only when it is the first of its key, so that nothing is left that it waits for.
  */
-export function autoActFor(standing: Standing, first: boolean, ends: LogEnds): ResumeAct | null {
+export function autoActFor(standing: Standing, first: boolean, ranges: LogRanges): ResumeAct | null {
   if (standing.letter !== null) return standing.letter === 'PARKED' && first ? 'REPLAY' : null;
   if (standing.place === null && standing.blocked !== null) return null;
-  return actFor(standing, ends);
+  return actFor(standing, ranges);
 }

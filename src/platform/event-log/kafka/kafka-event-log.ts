@@ -3,6 +3,7 @@ import {
   type BatchHandler,
   type LogPosition,
   type LogRecord,
+  type OffsetRange,
   type SubscribeOptions,
   type Subscription,
   type TopicSpec,
@@ -65,9 +66,12 @@ export class KafkaEventLog extends EventLog {
     return (await this.topics.limits(topic)).partitions;
   }
 
-  override async endOffsets(topic: string): Promise<bigint[]> {
+  override async ranges(topic: string): Promise<OffsetRange[]> {
     const ranges = await this.topics.ranges(topic);
-    return Array.from({ length: ranges.size }, (_, partition) => ranges.get(partition)!.high);
+    return Array.from({ length: ranges.size }, (_, partition) => {
+      const { low, high } = ranges.get(partition)!;
+      return { start: low, end: high };
+    });
   }
 
   override append(topic: string, records: readonly LogRecord[]): Promise<LogPosition[]> {

@@ -3,6 +3,7 @@ import {
   type BatchHandler,
   type LogPosition,
   type LogRecord,
+  type OffsetRange,
   type SubscribeOptions,
   type Subscription,
   type TopicSpec,
@@ -42,8 +43,8 @@ export class MemoryEventLog extends EventLog {
     return this.store.spec(topic).partitions;
   }
 
-  override async endOffsets(topic: string): Promise<bigint[]> {
-    return this.store.ends(topic);
+  override async ranges(topic: string): Promise<OffsetRange[]> {
+    return this.store.ranges(topic);
   }
 
   override async append(topic: string, records: readonly LogRecord[]): Promise<LogPosition[]> {

@@ -1,4 +1,10 @@
-import { LogUnavailableError, type LogRecord, type ReadRecord, type TopicSpec } from '../event-log.js';
+import {
+  LogUnavailableError,
+  type LogRecord,
+  type OffsetRange,
+  type ReadRecord,
+  type TopicSpec,
+} from '../event-log.js';
 import type { LogSlice } from '../delivery/partition-runner.js';
 import { batchLength, requireAcceptable } from '../delivery/record-size.js';
 import { UnknownTopicError } from '../unknown-topic-error.js';
@@ -74,9 +80,12 @@ export class MemoryLogStore {
     };
   }
 
-  /** The next offset of each partition. */
-  ends(topic: string): bigint[] {
-    return this.topic(topic).partitions.map(({ base, records }) => base + BigInt(records.length));
+  /** What each partition holds. */
+  ranges(topic: string): OffsetRange[] {
+    return this.topic(topic).partitions.map(({ base, records }) => ({
+      start: base,
+      end: base + BigInt(records.length),
+    }));
   }
 
   /** What a broker that loses its disk forgets: the records from `offset` on. */

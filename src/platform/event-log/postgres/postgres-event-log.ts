@@ -7,6 +7,7 @@ import {
   type BatchHandler,
   type LogPosition,
   type LogRecord,
+  type OffsetRange,
   type ReadRecord,
   type SubscribeOptions,
   type Subscription,
@@ -25,7 +26,7 @@ import {
   CREATE_PARTITIONS,
   CREATE_TOPIC,
   LIST_TOPICS,
-  NEXT_OFFSETS,
+  RANGES,
   PING,
   PRUNE,
   READ,
@@ -91,11 +92,10 @@ export class PostgresEventLog extends EventLog {
     return (await this.spec(topic)).partitions;
   }
 
-  override async endOffsets(topic: string): Promise<bigint[]> {
-    const { partitions } = await this.spec(topic);
-    const rows = await this.query<{ partition: number; next_offset: string }>(NEXT_OFFSETS, [topic]);
-    const ends = new Map(rows.map((row) => [row.partition, BigInt(row.next_offset)]));
-    return Array.from({ length: partitions }, (_, partition) => ends.get(partition)!);
+  override async ranges(topic: string): Promise<OffsetRange[]> {
+    await this.spec(topic);
+    const rows = await this.query<{ start: string; end: string }>(RANGES, [topic]);
+    return rows.map(({ start, end }) => ({ start: BigInt(start), end: BigInt(end) }));
   }
 
   override async append(topic: string, records: readonly LogRecord[]): Promise<LogPosition[]> {

@@ -89,6 +89,15 @@ export const NEXT_OFFSETS = sql(
   `SELECT partition, next_offset FROM event_log_partitions WHERE topic = $1`,
 );
 
+/** What the partitions of a topic hold, in their order. */
+export const RANGES = sql(
+  'event_log.ranges',
+  `SELECT p.next_offset::text AS end, coalesce((
+            SELECT r."offset" FROM event_log_records r WHERE r.topic = p.topic AND r.partition = p.partition
+             ORDER BY r."offset" LIMIT 1), p.next_offset)::text AS start
+     FROM event_log_partitions p WHERE p.topic = $1 ORDER BY p.partition`,
+);
+
 /** $1 partitions, $2 their lock keys. Answers those that this session now holds. */
 export const TRY_LOCKS = sql(
   'event_log.try_locks',
