@@ -4,18 +4,22 @@ import { type Claimed, FIRST_TENANT, type QueueRange } from '../persistence/queu
 /** Of a batch, what the lower priority may take: a part, so that it never delays the higher one by much, nor waits for ever. */
 const LOWER_SHARE = 4;
 
+/** Most events of a batch, all slots together: the time that they take is what everybody else's events wait behind a flood. */
+const BATCH = 1_000;
+
 /** Where a lane reads on among the tenants of its slots; from the beginning again once it has been through all. */
 export class Reading {
   private readonly from = new Map<string, string>();
 
-  /** What to claim next of these slots. */
+  /** What to claim next of these slots, `batchSize` of each at most. */
   ranges(slots: readonly number[], batchSize: number): QueueRange[] {
+    const each = Math.min(batchSize, Math.ceil(BATCH / slots.length));
     return slots.flatMap((slot) =>
       PRIORITIES.map((priority) => ({
         slot,
         priority,
         from: this.from.get(`${slot}/${priority}`) ?? FIRST_TENANT,
-        limit: priority === 0 ? batchSize : Math.ceil(batchSize / LOWER_SHARE),
+        limit: priority === 0 ? each : Math.ceil(each / LOWER_SHARE),
       })),
     );
   }
