@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { OpContext } from '../../../platform/context/op-context.js';
+import { violatedConstraint } from '../../../platform/database/sqlstate.js';
 import type { BackgroundTx, BackgroundWork } from '../../../platform/database/unit-of-work.js';
 import { conflict, DomainError, notFound } from '../../../platform/kernel/errors.js';
 import { tenantId as asTenantId } from '../../../platform/kernel/ids.js';
@@ -181,7 +182,7 @@ export class DeadLetterOperations {
     return planSkips(skippable, new Map(marks.map((mark) => [keyOf(mark), mark.appliedSeq])));
   }
 
-  /** Runs an act; as a dry run it is done, looked at, and undone. */
+  /** Runs an act; as a dry run it is done, looked at, and undone. @throws DomainError DEAD_LETTER_MOVED */
   private async perform<T>(name: string, dryRun: boolean, act: (tx: BackgroundTx) => Promise<T>): Promise<T> {
     try {
       return await this.work.run(name, async (tx) => {
@@ -191,6 +192,8 @@ export class DeadLetterOperations {
       });
     } catch (error) {
       if (error instanceof Undone) return error.outcome as T;
+      if (violatedConstraint(error) === 'dead_letters_moves')
+        throw conflict('DEAD_LETTER_MOVED', 'Somebody else moved one of them meanwhile: nothing was changed.');
       throw error;
     }
   }
