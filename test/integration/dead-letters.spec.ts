@@ -14,6 +14,7 @@ import type { BackgroundTx } from '../../src/platform/database/unit-of-work.js';
 import { LogUnavailableError } from '../../src/platform/event-log/event-log.js';
 import { newId } from '../../src/platform/kernel/ids.js';
 import { metrics } from '../../src/platform/observability/metrics.js';
+import { until } from '../support/http-client.js';
 import { GROUP, reservationData, ReliablePath, type Stay, TOPIC } from '../support/reliable-path.js';
 
 /** A projector that fails for the events that a test names, and writes down what it applied. */
@@ -104,6 +105,28 @@ describe('dead letters in the hands of operators', () => {
     intent = { ctx: path.ctx, reason: 'mended', dryRun: false };
   });
   afterEach(() => path.close());
+
+  it('that two operators move at once are moved by one of them; the other is told', async () => {
+    const key = await parkedKey();
+    const [dead] = await operations.list({ ...ALL, aggregateId: key, limit: 1 });
+    const letter = { tenantId: dead!.tenantId, deadLetterId: dead!.deadLetterId };
+    let skipping!: Promise<unknown>;
+    await path.work.run('test.replay', async (tx) => {
+      await requestReplay(tx, [letter]);
+      skipping = operations.skip(intent, { ...ALL, deadLetterId: letter.deadLetterId });
+      skipping.catch(() => undefined);
+      // Until the skip waits for this transaction's row.
+      await until('the skip waits', async () => {
+        const [row] = await path.rows<{ n: number }>(
+          `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        );
+        return row!.n > 0;
+      });
+    });
+    await expect(skipping).rejects.toMatchObject({ code: 'DEAD_LETTER_MOVED' });
+    expect((await statuses())[0]).toEqual([2, 'REPLAYING']);
+    expect(await audits('dead_letter.skipped')).toEqual([]);
+  });
 
   describe('a replay', () => {
     it('applies the dead event and those parked behind it, once each, in order, under their own ids', async () => {

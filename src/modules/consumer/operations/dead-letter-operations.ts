@@ -193,7 +193,10 @@ export class DeadLetterOperations {
     } catch (error) {
       if (error instanceof Undone) return error.outcome as T;
       if (violatedConstraint(error) === 'dead_letters_moves')
-        throw conflict('DEAD_LETTER_MOVED', 'Somebody else moved one of them meanwhile: nothing was changed.');
+        throw conflict(
+          'DEAD_LETTER_MOVED',
+          'Somebody else moved one of them meanwhile: nothing was changed.',
+        );
       throw error;
     }
   }
