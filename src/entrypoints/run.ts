@@ -103,4 +103,7 @@ export async function runService(): Promise<void> {
     if (code === EXIT.failed) note(error instanceof Error ? (error.stack ?? '') : '');
     process.exitCode = code;
   }
+  // Everything is closed. What a library left behind (kafkajs looks at a closed connection's queue each millisecond, for ever)
+  // must not keep the process.
+  process.exit();
 }

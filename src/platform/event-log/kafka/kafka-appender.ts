@@ -1,7 +1,7 @@
 import type { Producer } from 'kafkajs';
 import { type LogPosition, type LogRecord, LogUnavailableError, RecordRefusedError } from '../event-log.js';
 import { recordBytes, requireAcceptable } from '../delivery/record-size.js';
-import { createKafka, type KafkaSettings, REQUEST_TIMEOUT_MS } from './kafka-client.js';
+import { createKafka, disconnect, type KafkaSettings, REQUEST_TIMEOUT_MS } from './kafka-client.js';
 import { toLogError } from './kafka-errors.js';
 import { within } from '../../worker/within.js';
 import type { KafkaTopics, TopicLimits } from './kafka-topics.js';
@@ -45,7 +45,7 @@ export class KafkaAppender {
   async close(): Promise<void> {
     const producer = this.producer;
     this.producer = null;
-    await producer?.then((open) => open.disconnect()).catch(() => undefined);
+    await producer?.then(disconnect).catch(() => undefined);
   }
 
   /** The limits, known or asked for; asked for once more before a record is refused by them, since an operator may have raised them. */
@@ -134,7 +134,7 @@ export class KafkaAppender {
     void this.producer?.then((current) => {
       if (current === producer) this.producer = null;
     });
-    void producer.disconnect().catch(() => undefined);
+    void disconnect(producer);
   }
 }
 

@@ -1,4 +1,5 @@
 import { Kafka, logLevel, type logCreator, type RetryOptions } from 'kafkajs';
+import { within } from '../../worker/within.js';
 import type { LogSink } from '../delivery/log-sink.js';
 
 /** What every connection to the brokers needs. */
@@ -35,6 +36,16 @@ export function createKafka({ brokers, clientId, sink }: KafkaSettings, retry: R
     logCreator: forwardTo(sink),
   });
 }
+
+/** Longest wait for a client to let go of its brokers, ms. */
+const FAREWELL_MS = 5_000;
+
+/**
+ * Ends a client, or gives up waiting for it: kafkajs waits for the answers of all requests under way, and one that was sent in the
+ * midst of a rebalance may never have one.
+ */
+export const disconnect = (client: { disconnect(): Promise<void> }): Promise<void> =>
+  within(FAREWELL_MS, "kafkajs's farewell", () => client.disconnect()).catch(() => undefined);
 
 /** When each sink got which words; by sink, as every session has a client of its own. */
 const reported = new WeakMap<LogSink, Map<string, number>>();

@@ -1,8 +1,9 @@
 import { type Assigner, type Consumer, PartitionAssigners } from 'kafkajs';
 import type { BatchHandler, SubscribeOptions } from '../event-log.js';
+import { within } from '../../worker/within.js';
 import { backoffMs, type DeliveryTiming } from '../delivery/delivery.js';
 import { messageOf } from '../delivery/log-sink.js';
-import { createKafka, type KafkaSettings, RETRY } from './kafka-client.js';
+import { createKafka, disconnect, type KafkaSettings, RETRY } from './kafka-client.js';
 import { KafkaOffsetCache } from './kafka-offset-cache.js';
 import { KafkaPartition } from './kafka-partition.js';
 import { KafkaPositions } from './kafka-positions.js';
@@ -104,12 +105,15 @@ export class KafkaConsumerSession {
     // Or kafkajs fetches what nobody takes any more, again and again, while the last batch drains.
     this.reader.pauseAll();
     await Promise.all([...this.partitions.values()].map(async (part) => part.inFlight));
-    if (this.joined) await this.cache.flush();
+    if (this.joined)
+      await within(this.context.sessionTimeoutMs, 'the last commit', () => this.cache.flush()).catch(
+        () => undefined,
+      );
     this.giveUpAll();
     await this.changes;
     if (this.watchdog) clearInterval(this.watchdog);
     this.cache.close();
-    await this.consumer.disconnect().catch(() => undefined);
+    await disconnect(this.consumer);
   }
 
   private get busy(): boolean {

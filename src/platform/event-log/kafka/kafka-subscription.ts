@@ -58,10 +58,14 @@ export class KafkaSubscription implements Subscription {
       const session = new KafkaConsumerSession(this.context);
       this.session = session;
       try {
-        await session.start();
+        const starting = session.start();
+        // Stopped in the midst of a join, which takes as long as the other members like.
+        starting.catch(() => undefined);
+        await Promise.race([starting, this.stopped.wait()]);
         tried();
         if (session.connected) failures = 0;
-        await Promise.race([this.stopped.wait(), session.crashed.then((error) => Promise.reject(error))]);
+        if (!this.stopping)
+          await Promise.race([this.stopped.wait(), session.crashed.then((error) => Promise.reject(error))]);
       } catch (error) {
         this.lastError = messageOf(error);
         this.report();

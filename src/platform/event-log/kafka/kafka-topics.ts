@@ -9,7 +9,7 @@ import {
   type FoundTopic,
   type TopicReport,
 } from './topic-plan.js';
-import { createKafka, type KafkaSettings, REQUEST_TIMEOUT_MS, RETRY } from './kafka-client.js';
+import { createKafka, disconnect, type KafkaSettings, REQUEST_TIMEOUT_MS, RETRY } from './kafka-client.js';
 import { protocolTypeOf, toLogError } from './kafka-errors.js';
 
 /** What a topic takes. */
@@ -144,7 +144,7 @@ export class KafkaTopics {
     } catch (error) {
       throw toLogError(topic, error);
     } finally {
-      await admin.disconnect().catch(() => undefined);
+      await disconnect(admin);
     }
   }
 }
