@@ -62,7 +62,7 @@ const DATA = {
 class Desk {
   readonly committedAt = new Map<string, number>();
   readonly failures: Error[] = [];
-  private waiting: string[] = [];
+  private readonly waiting: string[] = [];
   private readonly flying = new Set<Promise<void>>();
 
   constructor(private readonly bed: Bed) {}
