@@ -12,8 +12,9 @@ import {
 } from '../../src/modules/outbox/persistence/queue-store.js';
 import { LowWater } from '../../src/modules/outbox/relay/low-water.js';
 import { makeContext, type OpContext } from '../../src/platform/context/op-context.js';
-import { sql } from '../../src/platform/database/sql.js';
-import type { Tx } from '../../src/platform/database/unit-of-work.js';
+import { BACKGROUND_SETTINGS } from '../../src/platform/database/database.module.js';
+import { sql, type Sql } from '../../src/platform/database/sql.js';
+import type { BackgroundWork, Tx } from '../../src/platform/database/unit-of-work.js';
 import {
   RecordRefusedError,
   type LogPosition,
@@ -23,6 +24,12 @@ import { MemoryEventLog } from '../../src/platform/event-log/memory/memory-event
 import { newId, type TenantId } from '../../src/platform/kernel/ids.js';
 import { withClient } from '../support/fixtures.js';
 import { ReliablePath } from '../support/reliable-path.js';
+
+interface Plan {
+  readonly 'Actual Rows': number;
+  readonly 'Shared Hit Blocks': number;
+  readonly 'Shared Read Blocks': number;
+}
 
 const SLOT = 3;
 const inSlot = (slot = SLOT): string => newId().slice(0, -1) + slot.toString(16);
@@ -124,6 +131,32 @@ describe('the outbox queue', () => {
       expect(seen.size).toBe(150);
       await path.drain();
       expect(new Set(path.events().map(({ tenantId }) => tenantId)).size).toBe(150);
+    });
+  });
+
+  it('is claimed by its index alone, of whatever size, with a plan that was made while it was empty', async () => {
+    let claim = '';
+    const spy = { query: async ({ text }: Sql) => ((claim = text), []) } as unknown as BackgroundWork;
+    await new QueueStore(spy).claim([]);
+    await withClient(path.db.workerUrl, async (client) => {
+      for (const [name, value] of Object.entries(BACKGROUND_SETTINGS))
+        await client.query(`SELECT set_config($1, $2, false)`, [name, value]);
+      await client.query(`SET plan_cache_mode = force_generic_plan`);
+      await client.query(`PREPARE claim (smallint[], smallint[], uuid[], int[]) AS ${claim}`);
+      const run = `EXECUTE claim ('{${SLOT}}', '{0}', '{${FIRST_TENANT}}', '{100}')`;
+      await client.query(run);
+      await put(
+        inSlot(),
+        Array.from({ length: 3_000 }, (_, n) => n + 1),
+      );
+      const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(
+        `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${run}`,
+      );
+      const plan = rows[0]!['QUERY PLAN'][0].Plan;
+      expect(plan['Actual Rows']).toBe(100);
+      // A hundred events, each with its row, its key's block, and itself: three descents of a few pages.
+      expect(plan['Shared Hit Blocks'] + plan['Shared Read Blocks']).toBeLessThan(1_500);
+      expect(JSON.stringify(plan)).not.toMatch(/Seq Scan|Bitmap|Hash Join|Merge Join/);
     });
   });
 
