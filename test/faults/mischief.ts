@@ -26,6 +26,9 @@ export class Mischief {
   /** Records of poison that the log took. */
   poisoned = 0;
   private client: pg.Client | null = null;
+  /** When the open transaction began, and how long the longest one was open, ms. */
+  private openedAt = 0;
+  private longestMs = 0;
   private timer: NodeJS.Timeout | null = null;
   private pouring: Promise<void> = Promise.resolve();
   private replays = 0;
@@ -50,6 +53,7 @@ export class Mischief {
    * an early number of the queue, which comes to light at the very end.
    */
   async reopen(): Promise<void> {
+    if (this.client) this.longestMs = Math.max(this.longestMs, Date.now() - this.openedAt);
     await this.client?.end().catch(() => undefined);
     const client = new pg.Client({ connectionString: this.stage.cluster.urls.superUrl });
     client.on('error', () => undefined);
@@ -67,6 +71,7 @@ export class Mischief {
     await client.query('BEGIN');
     await client.query(APPEND, [ctx.tenantId, eventRows([eventOf(ctx, change)]), auditRows([])]);
     this.client = client;
+    this.openedAt = Date.now();
   }
 
   /** No more poison; the transaction stays. */
@@ -75,14 +80,14 @@ export class Mischief {
     await this.pouring;
   }
 
-  /** Commits the transaction, event and all; answers for how long it was open, ms. @throws Error when it had died */
+  /** Commits the transaction, event and all; answers for how long the longest one was open, ms. @throws Error when it had died */
   async end(): Promise<number> {
     const answer = await this.client!.query<{ ms: number }>(
       `SELECT extract(epoch FROM clock_timestamp() - now())::float8 * 1000 AS ms`,
     );
     await this.client!.query('COMMIT');
     await this.client!.end();
-    return answer.rows[0]!.ms;
+    return Math.max(this.longestMs, answer.rows[0]!.ms);
   }
 
   /** Appends every record of the topic to it again, in its order; answers how many. */

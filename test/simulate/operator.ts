@@ -1,6 +1,6 @@
 import type { Intent } from '../../src/modules/consumer/operations/dead-letter-operations.js';
 import type { BackgroundWork } from '../../src/platform/database/unit-of-work.js';
-import { sqlState, violatedConstraint } from '../../src/platform/database/sqlstate.js';
+import { DomainError } from '../../src/platform/kernel/errors.js';
 import { isOpen, type Letter, refOf } from './database.js';
 import { type House, loop } from './house.js';
 import { heads } from './letter-statements.js';
@@ -87,7 +87,7 @@ export function startOperator(house: House, name: string): void {
       else if ((await operations.skip(INTENT, filter)).refused.length > 0) world.bit('skips refused');
     } catch (error) {
       // Another operator was quicker.
-      if (sqlState(error) !== '23514' || violatedConstraint(error) !== 'dead_letters_moves') throw error;
+      if (!(error instanceof DomainError) || error.code !== 'DEAD_LETTER_MOVED') throw error;
       world.bit('acts too late');
     }
     operator.done(letter);
