@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { openHouse, type FrontDesk } from '../support/front-desk.js';
-import { ask as query, rowCounts } from '../support/house-sql.js';
+import { ask as query, rowCounts, settledCounts } from '../support/house-sql.js';
 import { newKey, until, type HttpClient, type Json } from '../support/http-client.js';
 import { rawBytes, rawRequest } from '../support/raw-http.js';
 import { Installation, type Service } from '../support/service.js';
@@ -204,7 +204,7 @@ const BODIES: readonly Case[] = [
 
 describe('a body that can not be right', () => {
   it('is 4xx with one code per cause and the path of the field, and writes nothing', async () => {
-    const before = await rowCounts(url);
+    const before = await settledCounts(url);
     for (const [what, body, status, code, path] of BODIES) {
       const answer = await manager.post('/v1/reservations', body());
       const error = mustBeRefusal(answer, what);
@@ -220,7 +220,7 @@ describe('a body that can not be right', () => {
   });
 
   it('is refused alike where a reservation is changed, held, quoted, cancelled', async () => {
-    const before = await rowCounts(url);
+    const before = await settledCounts(url);
     const at = `/v1/reservations/${booked.id}`;
     const cases: readonly (readonly [string, string, Json, number, string])[] = [
       ['PATCH', at, {}, 400, 'PATCH_EMPTY'],
@@ -254,7 +254,7 @@ describe('a body that can not be right', () => {
 
 describe('a request that is odd', () => {
   it('in method, path, query or header is 4xx with a code, and writes nothing', async () => {
-    const before = await rowCounts(url);
+    const before = await settledCounts(url);
     const body = JSON.stringify(desk.stay(0, 1));
     const usual = {
       authorization: `Bearer ${manager.token}`,
@@ -399,7 +399,7 @@ describe('a request that is odd', () => {
   });
 
   it('in its very bytes is answered 400 or cut off, and the service serves on', async () => {
-    const before = await rowCounts(url);
+    const before = await settledCounts(url);
     const head = `POST /v1/reservations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${manager.token}\r\n`;
     for (const bytes of [
       'nonsense\r\n\r\n',
@@ -586,7 +586,7 @@ describe("another tenant's token", () => {
       );
       return row!.n === 0;
     });
-    const before = await rowCounts(url);
+    const before = await settledCounts(url);
     const withIds = operations().filter(({ path }) => path.includes('{') && !path.startsWith('/v1/system'));
     expect(withIds.length).toBeGreaterThan(20);
     for (const { method, path, parameters } of withIds) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { withClient } from '../support/fixtures.js';
 import { openHouse, PRICE_MINOR, type FrontDesk } from '../support/front-desk.js';
-import { ask, NO_FAULTS, pathFaults, rowCounts } from '../support/house-sql.js';
+import { ask, NO_FAULTS, pathFaults, rowCounts, settled, settledCounts } from '../support/house-sql.js';
 import { HttpClient, newKey, until, type HttpAnswer, type Json } from '../support/http-client.js';
 import { Installation, type Service } from '../support/service.js';
 
@@ -40,7 +40,7 @@ describe('a quote', () => {
   it('prices each night by the rate plan, tells what is free, and keeps nothing', async () => {
     const desk = await openHouse(manager, 'QUOTE', 2);
     await desk.book(1, 1);
-    const before = await rowCounts(url);
+    const before = await settledCounts(url);
     const { guestId: _, ...stay } = desk.stay(0, 3);
     const quote = await staff.data(200, staff.post('/v1/reservations/quote', stay, { key: null }));
     expect(quote).toEqual({
@@ -117,7 +117,7 @@ describe('an Idempotency-Key', () => {
     const key = newKey();
     const [body, guest] = [desk.stay(0, 2), { lastName: 'Twice' }];
     const first = await manager.post('/v1/reservations', body, { key });
-    const before = await rowCounts(url);
+    const before = await settledCounts(url);
     const again = await manager.post('/v1/reservations', body, { key });
     expect({ status: again.status, text: again.text }).toEqual({ status: 201, text: first.text });
     for (const name of ['etag', 'location', 'content-type', 'x-correlation-id'])
@@ -557,10 +557,7 @@ describe('a guest', () => {
 
 describe('after all this', () => {
   it('every event is applied once, no dead letter is there, and counters and read model equal a recount', async () => {
-    await until(
-      'an empty queue',
-      async () => (await pathFaults(url))['queued'] === 0 && (await pathFaults(url))['notApplied'] === 0,
-    );
+    await settled(url);
     expect(await pathFaults(url)).toEqual(NO_FAULTS);
   });
 

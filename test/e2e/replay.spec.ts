@@ -15,7 +15,14 @@ import {
   type FileRow,
   type FileText,
 } from '../support/hotel-file.js';
-import { ask, monthsOfReservations, NO_FAULTS, pathFaults, rowCounts } from '../support/house-sql.js';
+import {
+  ask,
+  monthsOfReservations,
+  NO_FAULTS,
+  pathFaults,
+  rowCounts,
+  settledCounts,
+} from '../support/house-sql.js';
 import { until, type HttpClient } from '../support/http-client.js';
 import { dataIsThere, monthsOfOccupancy, outcomeOf, refusedInCsv, type Summary } from '../support/replay.js';
 import { Installation, type Ended, type Service } from '../support/service.js';
@@ -165,7 +172,7 @@ describeWithData('a replay of real bookings', () => {
     });
 
     it('run once more adds nothing, in no table', async () => {
-      const before = await rowCounts(url);
+      const before = await settledCounts(url);
       expect(await replay('KILLED')).toMatchObject({ ...outcomeOf(expected), commands: 0 });
       expect(await rowCounts(url)).toEqual(before);
     });
@@ -299,7 +306,7 @@ describeWithData('a replay of real bookings', () => {
       const broken = new Map(table.map(([what, make, words]) => [what, { make, words }]));
 
       it('is refused with exit code 6, row and column named in one line, and nothing of it is written', async () => {
-        const before = await rowCounts(url);
+        const before = await settledCounts(url);
         const ends = await Promise.all(
           BY_COMMAND.map((what) => inst.cli(args(broken.get(what)!.make(), 'BROKEN'))),
         );
@@ -324,7 +331,7 @@ describeWithData('a replay of real bookings', () => {
       });
 
       it('other ends have codes of their own: unknown file 4, wrong option 2, another file or size into the same property 3', async () => {
-        const before = await rowCounts(url);
+        const before = await settledCounts(url);
         const other = fileOf(
           'other.csv',
           rows.slice(0, 20).map(({ line }) => line),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { openHouse, type FrontDesk } from '../support/front-desk.js';
-import { ask, NO_FAULTS, pathFaults } from '../support/house-sql.js';
+import { ask, NO_FAULTS, pathFaults, settled } from '../support/house-sql.js';
 import { HttpClient, until } from '../support/http-client.js';
 import { Installation, type Ended, type Service } from '../support/service.js';
 
@@ -79,10 +79,7 @@ describe('a service, from its first start to its last', () => {
   };
 
   const allApplied = async (): Promise<void> => {
-    await until('everything applied', async () => {
-      const faults = await pathFaults(url);
-      return faults['queued'] === 0 && faults['notApplied'] === 0;
-    });
+    await settled(url);
     expect(await pathFaults(url)).toEqual(NO_FAULTS);
   };
 

@@ -47,6 +47,14 @@ describe('docs/cli.md', () => {
 });
 
 describe('docs/errors.md', () => {
+  test('names every code that the commands on dead letters refuse with, and no other', () => {
+    const written = tablesOf('docs/errors.md', '## At the command line').map(([code]) => plain(code));
+    const thrown = sources('src/modules/consumer').flatMap((path) =>
+      matches(textOf(path), /\bconflict\(\s*'([A-Z][A-Z_]+)'/g),
+    );
+    expect(sorted(written)).toEqual(sorted(thrown));
+  });
+
   const rows = tablesOf('docs/errors.md', '## Codes').map((row) => row.map(plain));
 
   test('names every code that the source refuses with, and no other', () => {

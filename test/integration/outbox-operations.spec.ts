@@ -89,6 +89,15 @@ describe('an operator', () => {
     );
   });
 
+  it('is not recorded as having changed a key that went on by itself meanwhile', async () => {
+    const heads = await operations.waiting(ANY);
+    expect(heads).toHaveLength(3);
+    await path.drain();
+    expect(await operations.park(operator, heads, 'too late')).toBe(0);
+    expect(await operations.requeue(operator, heads, 'nothing is held')).toBe(0);
+    expect(await path.rows(`SELECT action FROM audit_log WHERE source = 'cli'`)).toEqual([]);
+  });
+
   it('builds the indexes anew while events come and go, and clears what a killed build left behind', async () => {
     await path.rows(`CREATE INDEX outbox_queue_pkey_ccnew ON outbox_queue (queue_id)`);
     await path.rows(

@@ -2,11 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { appendChanges } from '../../src/modules/outbox/contract/append-changes.js';
 import { slotOf } from '../../src/modules/outbox/contract/events.js';
 import { LeaseStore } from '../../src/modules/outbox/persistence/lease-store.js';
-import {
-  FIRST_TENANT,
-  QueueStore,
-  type QueueRange,
-} from '../../src/modules/outbox/persistence/queue-store.js';
+import { FIRST_TENANT } from '../../src/modules/outbox/contract/queue-heads.js';
+import { QueueStore, type QueueRange } from '../../src/modules/outbox/persistence/queue-store.js';
 import { Lane } from '../../src/modules/outbox/relay/lane.js';
 import { Leases } from '../../src/modules/outbox/relay/leases.js';
 import type { OutboxRelay } from '../../src/modules/outbox/relay/outbox-relay.js';

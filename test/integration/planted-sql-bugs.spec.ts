@@ -3,7 +3,8 @@ import type { Projector } from '../../src/modules/consumer/contract/projector.js
 import { appendChanges } from '../../src/modules/outbox/contract/append-changes.js';
 import type { OutboxEvent } from '../../src/modules/outbox/domain/envelope.js';
 import { type HeldSlot, LeaseStore } from '../../src/modules/outbox/persistence/lease-store.js';
-import { FIRST_TENANT, QueueStore } from '../../src/modules/outbox/persistence/queue-store.js';
+import { FIRST_TENANT } from '../../src/modules/outbox/contract/queue-heads.js';
+import { QueueStore } from '../../src/modules/outbox/persistence/queue-store.js';
 import { LowWater } from '../../src/modules/outbox/relay/low-water.js';
 import { sql } from '../../src/platform/database/sql.js';
 import type { BackgroundTx, Tx } from '../../src/platform/database/unit-of-work.js';

@@ -6,7 +6,8 @@ import { freePort } from '../../src/platform/database/embedded/postmaster.js';
 import { startBroker, type Broker } from '../../tools/kafka/broker.mjs';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { ask, NO_FAULTS, pathFaults } from '../support/house-sql.js';
-import { until, type HttpClient, type Json } from '../support/http-client.js';
+import { demoDayUse } from '../support/front-desk.js';
+import { until, type HttpClient } from '../support/http-client.js';
 import { Installation, type Service } from '../support/service.js';
 
 const TIMEOUT_MS = 240_000;
@@ -61,18 +62,7 @@ describe('APP_MODE=api and APP_MODE=worker', () => {
     await inst.json(['topics', 'provision']);
     [api, worker] = await Promise.all([modeOf('api'), modeOf('worker')]);
     desk = await inst.client(api);
-    const one = async (path: string): Promise<Json> => (await desk.get(path)).body.data[0];
-    const property = await one('/v1/properties');
-    booking = {
-      propertyId: property.id,
-      roomTypeId: (await one(`/v1/properties/${property.id}/room-types`)).id,
-      ratePlanId: (await one(`/v1/properties/${property.id}/rate-plans`)).id,
-      guestId: (await one('/v1/guests')).id,
-      arrival: property.businessDate,
-      departure: property.businessDate,
-      dayUse: true,
-      adults: 1,
-    };
+    booking = await demoDayUse(desk);
   }, TIMEOUT_MS);
 
   afterAll(async () => {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { ask, NO_FAULTS, pathFaults } from '../support/house-sql.js';
-import { until, type HttpClient, type Json } from '../support/http-client.js';
+import { demoDayUse } from '../support/front-desk.js';
+import { until, type HttpClient } from '../support/http-client.js';
 import { hasPgbouncer, startPgbouncer, type Pooler } from '../support/pgbouncer.js';
 import { Installation, type Service } from '../support/service.js';
 
@@ -37,18 +38,7 @@ if (!present) console.warn('skipped: this machine has no pgbouncer (package pgbo
     await inst.json(['topics', 'provision']);
     [api, worker] = await Promise.all([inst.start({ APP_MODE: 'api' }), inst.start({ APP_MODE: 'worker' })]);
     desk = await inst.client(api);
-    const one = async (path: string): Promise<Json> => (await desk.get(path)).body.data[0];
-    const property = await one('/v1/properties');
-    booking = {
-      propertyId: property.id,
-      roomTypeId: (await one(`/v1/properties/${property.id}/room-types`)).id,
-      ratePlanId: (await one(`/v1/properties/${property.id}/rate-plans`)).id,
-      guestId: (await one('/v1/guests')).id,
-      arrival: property.businessDate,
-      departure: property.businessDate,
-      dayUse: true,
-      adults: 1,
-    };
+    booking = await demoDayUse(desk);
   }, TIMEOUT_MS);
 
   afterAll(async () => {

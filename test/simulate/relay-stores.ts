@@ -68,13 +68,21 @@ export class SimulatedQueue implements Shape<QueueStore> {
     });
   }
 
-  async shelve(owner: string, held: readonly HeldSlot[], places: readonly QueuePlace[]): Promise<void> {
-    await this.ask(() => {
+  async shelve(owner: string, held: readonly HeldSlot[], places: readonly QueuePlace[]): Promise<number> {
+    return this.ask(() => {
+      let shelved = 0;
       for (const { slot, queueId } of places) {
         const row = this.db.queue.get(Number(queueId));
-        if (row && this.standsStill(row) && held.some((one) => one.slot === slot && this.stands(owner, one)))
+        if (
+          row &&
+          this.standsStill(row) &&
+          held.some((one) => one.slot === slot && this.stands(owner, one))
+        ) {
           row.shelved = true;
+          shelved += 1;
+        }
       }
+      return shelved;
     });
   }
 

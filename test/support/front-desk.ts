@@ -62,6 +62,22 @@ export async function openHouse(client: HttpClient, code: string, rooms = 5): Pr
   return desk;
 }
 
+/** The body of a day use in the demo house, of which there is always room for another: it takes no night. */
+export async function demoDayUse(client: HttpClient): Promise<Record<string, unknown>> {
+  const first = async (path: string): Promise<Json> => (await client.get(path)).body.data[0];
+  const property = await first('/v1/properties');
+  return {
+    propertyId: property.id,
+    roomTypeId: (await first(`/v1/properties/${property.id}/room-types`)).id,
+    ratePlanId: (await first(`/v1/properties/${property.id}/rate-plans`)).id,
+    guestId: (await first('/v1/guests')).id,
+    arrival: property.businessDate,
+    departure: property.businessDate,
+    dayUse: true,
+    adults: 1,
+  };
+}
+
 async function furnish(client: HttpClient, code: string, rooms: number) {
   const house = {
     code,

@@ -1,4 +1,5 @@
 import { withClient } from './fixtures.js';
+import { until } from './http-client.js';
 
 /** Rows of every table, partitions summed under their parents, by name; what comes and goes by itself left out. */
 export async function rowCounts(superUrl: string): Promise<Record<string, number>> {
@@ -14,6 +15,19 @@ export async function rowCounts(superUrl: string): Promise<Record<string, number
     }
     return counts;
   });
+}
+
+/** Waits until everything that was written is published and applied: nothing moves in the background any more. */
+export const settled = (superUrl: string): Promise<boolean> =>
+  until('everything applied', async () => {
+    const faults = await pathFaults(superUrl);
+    return faults['queued'] === 0 && faults['notApplied'] === 0;
+  });
+
+/** The rows of every table, once nothing moves in the background. */
+export async function settledCounts(superUrl: string): Promise<Record<string, number>> {
+  await settled(superUrl);
+  return rowCounts(superUrl);
 }
 
 /** One question to the database, past every wall. */

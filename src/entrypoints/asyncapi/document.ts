@@ -1,6 +1,6 @@
 import { EVENT_TYPES } from '../../modules/outbox/contract/event-types.js';
 import { schemaIdOf } from '../../modules/outbox/contract/events.js';
-import { KEYS } from '../../platform/config/config.js';
+import { KEYS } from '../../platform/config/keys.js';
 import { ID, whole, type JsonSchema } from '../../platform/kernel/json-schema.js';
 
 const TIME: JsonSchema = { type: 'string', format: 'date-time', pattern: 'Z$' };

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { ConfigError, KEYS, loadConfig, requireForMode } from './config.js';
+import { ConfigError, loadConfig, requireForMode } from './config.js';
+import { KEYS } from './keys.js';
 
 /** What is wrong with an environment, a line each. */
 function faultsOf(work: () => unknown): string[] {

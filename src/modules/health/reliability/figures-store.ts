@@ -1,6 +1,7 @@
 import { sql } from '../../../platform/database/sql.js';
 import type { BackgroundTx, UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { PLATFORM_TENANT_ID } from '../../../platform/kernel/ids.js';
+import { queueHeads } from '../../outbox/contract/queue-heads.js';
 import type { ReliabilityFigures } from '../domain/reliability.js';
 
 /** Rows of one slot that are counted; more are estimated, all slots together. */
@@ -17,14 +18,7 @@ const BACKLOG = sql(
           (SELECT reltuples::bigint FROM pg_class WHERE oid = 'outbox_queue'::regclass) AS estimate,
           coalesce(extract(epoch FROM clock_timestamp() - (
             SELECT min(h.occurred_at) FROM unnest('{0,1,10,11}'::smallint[]) AS p(priority) CROSS JOIN LATERAL (
-              WITH RECURSIVE head AS (
-                (SELECT q.tenant_id, q.occurred_at FROM outbox_queue q
-                  WHERE q.slot = s.slot AND q.priority = p.priority ORDER BY q.tenant_id, q.queue_id LIMIT 1)
-                UNION ALL
-                SELECT n.* FROM head CROSS JOIN LATERAL (
-                  SELECT q.tenant_id, q.occurred_at FROM outbox_queue q
-                   WHERE q.slot = s.slot AND q.priority = p.priority AND q.tenant_id > head.tenant_id
-                   ORDER BY q.tenant_id, q.queue_id LIMIT 1) n)
+              ${queueHeads({ slot: 's.slot', priority: 'p.priority', columns: ['occurred_at'] })}
               SELECT occurred_at FROM head LIMIT ${TENANTS}) h)), 0)::float8 AS age
      FROM generate_series(0, 15) AS s(slot) ORDER BY s.slot`,
 );

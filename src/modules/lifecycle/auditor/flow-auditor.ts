@@ -5,6 +5,7 @@ import { PLATFORM_TENANT_ID, tenantId } from '../../../platform/kernel/ids.js';
 import { metrics } from '../../../platform/observability/metrics.js';
 import { type LoopLog, WorkerLoop } from '../../../platform/worker/loop.js';
 import { wakeRelay } from '../../outbox/contract/append-changes.js';
+import { FIRST_TENANT } from '../../outbox/contract/queue-heads.js';
 import { recordActs } from '../../outbox/contract/record-acts.js';
 import { autoActFor, isLost, type LogRanges } from '../domain/resume-act.js';
 import {
@@ -53,7 +54,6 @@ interface Look {
   readonly more: boolean;
 }
 
-const FIRST_TENANT = '00000000-0000-0000-0000-000000000000';
 /** Receipts of one partition, new stalls of a kind, and due ones that one look takes. */
 const RECEIPTS = 2_000;
 const FINDS = 500;

@@ -1,6 +1,7 @@
 import { sql } from '../../../platform/database/sql.js';
 import type { BackgroundTx } from '../../../platform/database/unit-of-work.js';
 import type { OutboxKey } from '../../outbox/contract/queue-control.js';
+import { queueHeads } from '../../outbox/contract/queue-heads.js';
 import type { ResumeAct } from '../domain/resume-act.js';
 import type { Reader } from './standing-store.js';
 
@@ -56,14 +57,7 @@ const HEADS = sql(
           h.tenant_id AS tenant, h.place = ${TENANTS} AS full, stalled
      FROM generate_series(0, 15) AS s(slot) CROSS JOIN unnest('{0,1,10,11}'::smallint[]) AS p(priority)
     CROSS JOIN LATERAL (
-      WITH RECURSIVE head AS (
-        (SELECT q.tenant_id, q.aggregate_id, q.key_seq, q.occurred_at FROM outbox_queue q
-          WHERE q.slot = s.slot AND q.priority = p.priority AND q.tenant_id > $1 ORDER BY q.tenant_id, q.queue_id LIMIT 1)
-        UNION ALL
-        SELECT n.* FROM head CROSS JOIN LATERAL (
-          SELECT q.tenant_id, q.aggregate_id, q.key_seq, q.occurred_at FROM outbox_queue q
-           WHERE q.slot = s.slot AND q.priority = p.priority AND q.tenant_id > head.tenant_id
-           ORDER BY q.tenant_id, q.queue_id LIMIT 1) n)
+      ${queueHeads({ slot: 's.slot', priority: 'p.priority', tenants: '> $1', columns: ['aggregate_id', 'key_seq', 'occurred_at'] })}
       SELECT *, row_number() OVER () AS place FROM (SELECT * FROM head LIMIT ${TENANTS}) l) h
     CROSS JOIN LATERAL (
       SELECT h.occurred_at < clock_timestamp() - $2 * interval '1 ms'

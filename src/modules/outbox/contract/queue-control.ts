@@ -24,7 +24,7 @@ const LOCK_SLOTS = sql(
 const UNBLOCK = sql(
   'outbox.unblock_keys',
   `DELETE FROM outbox_blocked_keys b USING unnest($1::uuid[], $2::uuid[]) AS k(tenant_id, aggregate_id)
-    WHERE b.tenant_id = k.tenant_id AND b.aggregate_id = k.aggregate_id RETURNING b.tenant_id`,
+    WHERE b.tenant_id = k.tenant_id AND b.aggregate_id = k.aggregate_id RETURNING b.tenant_id AS "tenantId", b.aggregate_id AS "aggregateId"`,
 );
 const UNSHELVE = sql(
   'outbox.unshelve',
@@ -45,7 +45,7 @@ const PARK = sql(
     GROUP BY 1, 2
    ON CONFLICT (tenant_id, aggregate_id) DO UPDATE SET status = 'PARKED', next_attempt_at = NULL, cause = excluded.cause,
      updated_at = now() WHERE b.status = 'FAILED'
-   RETURNING b.tenant_id`,
+   RETURNING b.tenant_id AS "tenantId", b.aggregate_id AS "aggregateId"`,
 );
 const LOWER = sql(
   'outbox.forget_low_water',
@@ -71,18 +71,22 @@ const columns = (keys: readonly OutboxKey[]): string[][] => [
   keys.map(({ aggregateId }) => aggregateId),
 ];
 
-/** Lets blocked keys go on, with their tries counted anew. Answers how many were blocked. */
-export async function releaseKeys(tx: BackgroundTx, keys: readonly OutboxKey[]): Promise<number> {
+/** Lets blocked keys go on, with their tries counted anew. Answers those that were blocked. */
+export async function releaseKeys(tx: BackgroundTx, keys: readonly OutboxKey[]): Promise<OutboxKey[]> {
   await tx.query(LOCK_SLOTS, [slots(keys)]);
-  const released = await tx.query(UNBLOCK, columns(keys));
+  const released = await tx.query<OutboxKey>(UNBLOCK, columns(keys));
   await tx.query(UNSHELVE, [...columns(keys), slots(keys)]);
-  return released.length;
+  return released;
 }
 
-/** Holds keys back that have events in the queue, until they are released. Answers how many; those given up (DLQ) stay so. */
-export async function parkKeys(tx: BackgroundTx, keys: readonly OutboxKey[], cause: string): Promise<number> {
+/** Holds keys back that have events in the queue, until they are released. Answers those; what was given up (DLQ) stays so. */
+export async function parkKeys(
+  tx: BackgroundTx,
+  keys: readonly OutboxKey[],
+  cause: string,
+): Promise<OutboxKey[]> {
   await tx.query(LOCK_SLOTS, [slots(keys)]);
-  return (await tx.query(PARK, [...columns(keys), slots(keys), cause])).length;
+  return tx.query<OutboxKey>(PARK, [...columns(keys), slots(keys), cause]);
 }
 
 /**

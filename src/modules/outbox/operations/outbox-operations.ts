@@ -102,6 +102,8 @@ const values = (filter: OutboxFilter): unknown[] => [
   filter.limit,
 ];
 
+const nameOf = ({ tenantId, aggregateId }: OutboxKey): string => `${tenantId}/${aggregateId}`;
+
 /** What operators do with the outbox; across tenants, each act audited in the tenant that it concerns. */
 export class OutboxOperations {
   constructor(private readonly work: BackgroundWork) {}
@@ -138,25 +140,28 @@ export class OutboxOperations {
     heads: readonly OutboxHead[],
     reason: string,
     action: string,
-    work: (tx: BackgroundTx, keys: readonly OutboxKey[]) => Promise<number>,
+    work: (tx: BackgroundTx, keys: readonly OutboxKey[]) => Promise<OutboxKey[]>,
   ): Promise<number> {
     let changed = 0;
     for (let from = 0; from < heads.length; from += BATCH) {
       const batch = heads.slice(from, from + BATCH);
       changed += await this.work.run(action, async (tx) => {
-        const count = await work(tx, batch);
+        // Only what was changed: a key may have gone on by itself since it was looked at.
+        const done = new Set((await work(tx, batch)).map(nameOf));
         await recordActs(
           tx,
           ctx,
-          batch.map(({ tenantId, aggregateId, type, keySeq, status, attempts }) => ({
-            tenantId: tenantId as TenantId,
-            action,
-            resourceType: type.split('.')[0]!,
-            resourceId: aggregateId,
-            changes: { reason, keySeq, status, attempts },
-          })),
+          batch
+            .filter((head) => done.has(nameOf(head)))
+            .map(({ tenantId, aggregateId, type, keySeq, status, attempts }) => ({
+              tenantId: tenantId as TenantId,
+              action,
+              resourceType: type.split('.')[0]!,
+              resourceId: aggregateId,
+              changes: { reason, keySeq, status, attempts },
+            })),
         );
-        return count;
+        return done.size;
       });
     }
     return changed;

@@ -1,6 +1,7 @@
 import { sql } from '../../../platform/database/sql.js';
 import type { BackgroundTx, BackgroundWork } from '../../../platform/database/unit-of-work.js';
 import { PRIORITIES } from '../contract/events.js';
+import { queueHeads } from '../contract/queue-heads.js';
 import type { OutboxEvent } from '../domain/envelope.js';
 import type { Refusal } from '../domain/refusal.js';
 import type { HeldSlot } from './lease-store.js';
@@ -47,24 +48,6 @@ export interface Claimed {
 /** Tenants of a slot and priority that one claim takes into account; the next one goes on behind them. */
 const TENANTS = 64;
 
-/** The lowest tenant: `from` of a range that begins at the beginning. */
-export const FIRST_TENANT = '00000000-0000-0000-0000-000000000000';
-
-/**
- * The first row of each tenant of a slot and priority, from one tenant on, above the low-water mark: a descent into the index for
- * each, however many dead rows lie between (PostgreSQL 18 skips them; older ones wade through what vacuum has not cleared).
- */
-const heads = (slot: string, priority: string, from: string, lowWater: string): string => `
-  WITH RECURSIVE head AS (
-    (SELECT q.tenant_id, q.queue_id FROM outbox_queue q
-      WHERE q.slot = ${slot} AND q.priority = ${priority} AND q.tenant_id >= ${from} AND q.queue_id > ${lowWater}
-      ORDER BY q.tenant_id, q.queue_id LIMIT 1)
-    UNION ALL
-    SELECT n.tenant_id, n.queue_id FROM head CROSS JOIN LATERAL (
-      SELECT q.tenant_id, q.queue_id FROM outbox_queue q
-       WHERE q.slot = ${slot} AND q.priority = ${priority} AND q.tenant_id > head.tenant_id AND q.queue_id > ${lowWater}
-       ORDER BY q.tenant_id, q.queue_id LIMIT 1) n)`;
-
 // From the head of each tenant's queue, always: reading on from the last id would lose the rows that commit late. Every tenant
 // gets its share of the batch, so that one's flood delays nobody else's event. The event is fetched by its key, row by row
 // (LIMIT 1 keeps the planner from reading the whole log instead).
@@ -75,7 +58,7 @@ const CLAIM = sql(
     CROSS JOIN LATERAL (SELECT low_water FROM outbox_slots s WHERE s.slot = mine.slot LIMIT 1) s
     CROSS JOIN LATERAL (
       SELECT f.tenant_id, count(*) OVER ()::int AS tenants FROM (
-        ${heads('mine.slot', 'mine.priority', 'mine.first_tenant', 's.low_water')}
+        ${queueHeads({ slot: 'mine.slot', priority: 'mine.priority', tenants: '>= mine.first_tenant', lowWater: 's.low_water', columns: ['queue_id'] })}
         SELECT tenant_id FROM head LIMIT ${TENANTS}) f) t
      LEFT JOIN LATERAL (
       SELECT q.queue_id::text AS "queueId", q.aggregate_id AS "aggregateId", q.key_seq AS "keySeq",
@@ -153,7 +136,8 @@ const SHELVE = sql(
      FROM unnest($1::smallint[], $2::smallint[], $3::uuid[], $4::bigint[]) AS p(slot, priority, tenant_id, queue_id)
     WHERE q.slot = p.slot AND q.priority = p.priority AND q.tenant_id = p.tenant_id AND q.queue_id = p.queue_id
       AND EXISTS (SELECT FROM outbox_blocked_keys b
-                   WHERE b.tenant_id = q.tenant_id AND b.aggregate_id = q.aggregate_id AND b.status <> 'FAILED')`,
+                   WHERE b.tenant_id = q.tenant_id AND b.aggregate_id = q.aggregate_id AND b.status <> 'FAILED')
+   RETURNING q.slot`,
 );
 
 // Of a sequence that never gave a number the last value is 1 as well: taken for given, the first event would stay below the mark.
@@ -173,7 +157,7 @@ const RAISE = sql(
     CROSS JOIN LATERAL (SELECT low_water FROM outbox_slots o WHERE o.slot = mine.slot LIMIT 1) o
     CROSS JOIN LATERAL (
       SELECT min(h.queue_id) AS queue_id FROM unnest('{${PRIORITIES.join(',')}}'::smallint[]) AS p(priority)
-       CROSS JOIN LATERAL (${heads('mine.slot', 'p.priority', `'${FIRST_TENANT}'`, 'o.low_water')} SELECT queue_id FROM head) h) first
+       CROSS JOIN LATERAL (${queueHeads({ slot: 'mine.slot', priority: 'p.priority', lowWater: 'o.low_water', columns: ['queue_id'] })} SELECT queue_id FROM head) h) first
     WHERE s.slot = mine.slot AND s.low_water < coalesce(least($2::bigint, first.queue_id - 1), 0)`,
 );
 
@@ -192,12 +176,12 @@ export class QueueStore {
     return claimed(rows);
   }
 
-  /** Takes rows of keys that stand still out of the relays' sight, unless they were released meanwhile. */
-  async shelve(owner: string, held: readonly HeldSlot[], places: readonly QueuePlace[]): Promise<void> {
-    await this.work.run('outbox.shelve', async (tx) => {
+  /** Takes rows of keys that stand still out of the relays' sight, unless they were released meanwhile. Answers how many. */
+  shelve(owner: string, held: readonly HeldSlot[], places: readonly QueuePlace[]): Promise<number> {
+    return this.work.run('outbox.shelve', async (tx) => {
       const still = await holdSlots(tx, owner, held);
       const mine = places.filter(({ slot }) => still.has(slot));
-      if (mine.length > 0) await tx.query(SHELVE, placeColumns(mine));
+      return mine.length === 0 ? 0 : (await tx.query(SHELVE, placeColumns(mine))).length;
     });
   }
 

@@ -55,9 +55,10 @@ export class Lane {
       ),
     );
     const further = this.reading.advance(claimed);
-    if (claimed.parked.length > 0) await queue.shelve(leases.owner, mine, claimed.parked);
+    const shelved = claimed.parked.length > 0 ? await queue.shelve(leases.owner, mine, claimed.parked) : 0;
     const { events } = claimed;
-    if (events.length === 0) return further || claimed.parked.length > 0;
+    // What could not be shelved waits for the next look: the slots are another relay's, or the keys were let go.
+    if (events.length === 0) return further || shelved > 0;
     const bySlot = new Map(mine.map((held) => [held.slot, held]));
     const outcome = await sender.send(events, partitions, ({ slot }) => leases.holds(bySlot.get(slot)!));
     if (outcome.sent.length + outcome.refused.length === 0) return false;

@@ -1,5 +1,6 @@
 import { PRIORITIES } from '../contract/events.js';
-import { type Claimed, FIRST_TENANT, type QueueRange } from '../persistence/queue-store.js';
+import { FIRST_TENANT } from '../contract/queue-heads.js';
+import type { Claimed, QueueRange } from '../persistence/queue-store.js';
 
 /** Of a batch, what the lower priority may take: a part, so that it never delays the higher one by much, nor waits for ever. */
 const LOWER_SHARE = 4;
