@@ -25,12 +25,14 @@ export class Samples {
   }
 }
 
-/** One measure: ours, and those that it is compared with. */
+/** One measure: ours, and those that it is compared with; of rounds the median. */
 export interface Measure {
   readonly ours: number;
   readonly peers: Readonly<Record<string, number>>;
   readonly ratio: Readonly<Record<string, number>>;
   readonly unit: string;
+  /** The lowest and the highest of the rounds, by name. */
+  readonly spread?: Readonly<Record<string, readonly [number, number]>>;
 }
 
 /** A measure that stands alone. */
