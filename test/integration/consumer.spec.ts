@@ -231,6 +231,73 @@ describe('the consumer', () => {
     expect(path.reports.lines).toHaveLength(1);
   });
 
+  describe('with what one fetch brought of several partitions', () => {
+    const PARTITIONS = [0, 1, 2, 3];
+    const arrive = async (): Promise<ReturnType<ReliablePath['consumer']>> => {
+      for (const slot of PARTITIONS) await path.reserve(inSlot(slot), 1, reservationData(stay('CONFIRMED')));
+      await path.drain();
+      const consumer = path.consumer({ projectors: [meddler] });
+      for (const partition of PARTITIONS) await consumer.assigned(TOPIC, partition);
+      return consumer;
+    };
+    const offsets = async (): Promise<number[]> =>
+      (
+        await path.rows<{ n: number }>(
+          `SELECT next_offset::int AS n FROM reservation_event_offsets ORDER BY partition`,
+        )
+      ).map(({ n }) => n);
+
+    it('applies it in one transaction, and moves every offset', async () => {
+      const consumer = await arrive();
+      const ends = PARTITIONS.map((partition) => consumer.batch(path.batchOf(partition)));
+      expect(await Promise.all(ends)).toEqual([1n, 1n, 1n, 1n]);
+      expect([meddler.calls, await offsets(), await path.count('event_inbox')]).toEqual([1, [1, 1, 1, 1], 4]);
+      const [row] = await path.rows(`SELECT count(DISTINCT xmin::text)::int AS n FROM event_inbox`);
+      expect(row).toEqual({ n: 1 });
+    });
+
+    it('lets nobody suffer for another: a poison event goes to the dead letters alone', async () => {
+      const consumer = await arrive();
+      const poison = path.batchOf(2).records[0]!.key;
+      meddler.meddle = (events) => {
+        if (events.some(({ aggregateId }) => aggregateId === poison)) throw new Error('poison');
+      };
+      const ends = PARTITIONS.map((partition) => consumer.batch(path.batchOf(partition)));
+      expect(await Promise.all(ends)).toEqual([1n, 1n, 1n, 1n]);
+      expect(await letters()).toMatchObject([{ status: 'DEAD', retries: 3 }]);
+      expect([await offsets(), await path.count('event_inbox')]).toEqual([[1, 1, 1, 1], 3]);
+    });
+
+    it('stops where another consumer has taken the partition, and there alone', async () => {
+      const consumer = await arrive();
+      await path.consumer({ owner: 'another' }).assigned(TOPIC, 1);
+      const ends = await Promise.allSettled(
+        PARTITIONS.map((partition) => consumer.batch(path.batchOf(partition))),
+      );
+      expect(ends.map((end) => (end.status === 'fulfilled' ? end.value : end.reason.name))).toEqual([
+        1n,
+        'FencedError',
+        1n,
+        1n,
+      ]);
+      expect([await offsets(), await path.count('event_inbox')]).toEqual([[1, 0, 1, 1], 3]);
+    });
+
+    it('burns no attempt of anybody on an infrastructure error', async () => {
+      const consumer = await arrive();
+      meddler.meddle = () => {
+        throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
+      };
+      const ends = PARTITIONS.map((partition) => consumer.batch(path.batchOf(partition)));
+      expect(await Promise.all(ends)).toEqual([0n, 0n, 0n, 0n]);
+      expect([meddler.calls, await offsets(), await path.count('dead_letters')]).toEqual([
+        1,
+        [0, 0, 0, 0],
+        0,
+      ]);
+    });
+  });
+
   describe('with a poison event', () => {
     it('dead-letters it after one try and three retries, applies the rest, and parks its key alone', async () => {
       const [bad, good] = [inSlot(0), inSlot(0)];

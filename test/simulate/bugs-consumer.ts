@@ -109,6 +109,7 @@ const applier = (recipe: (steps: Steps) => Promise<BatchPlan>): Pick<Doubles, 'a
       claim.next = steps.next;
       return { plan, promoted: 0 };
     },
+    applyAll: () => Promise.reject(new Error('one by one')),
     wouldApply: (claim, run) => new BatchApplier(work, offsets, projectors, 'group').wouldApply(claim, run),
   }),
 });

@@ -275,5 +275,9 @@ const brief = (text: string): string => text.replaceAll(/[0-9a-f-]{36}\/[0-9a-f-
 
 const before = (a: Task, b: Task): boolean => a.due < b.due || (a.due === b.due && a.order < b.order);
 
-/** Resolves when every microtask has run, as Node's ticks do: all code under test waits for the next task. */
-const settled = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+/**
+ * Resolves when every microtask has run, and what the code under test put off by a tick: all of it waits for the next task. Ticks
+ * run when no microtask is left; the second one comes after those that were asked for meanwhile.
+ */
+const settled = (): Promise<void> =>
+  new Promise((resolve) => process.nextTick(() => process.nextTick(resolve)));

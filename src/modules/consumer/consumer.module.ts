@@ -70,6 +70,7 @@ const processor = {
         owner: `${hostname()}:${process.pid}:${newId()}`,
         maxRetries: config.maxRetries,
         retryBackoffMs: config.retryBackoffMs,
+        maxBatchRecords: config.maxBatchRecords,
         patienceMs: config.sessionTimeoutMs,
       },
       new Logger('Consumer'),

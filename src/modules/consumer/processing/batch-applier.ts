@@ -18,8 +18,14 @@ import { kindOf } from './failures.js';
 import type { OffsetStore, PartitionClaim } from '../persistence/offset-store.js';
 import { promoteParked } from '../persistence/replay-store.js';
 
+/** Records of a partition, one after the other, and who holds it. */
+export interface PartitionRun {
+  readonly claim: PartitionClaim;
+  readonly run: readonly DecodedRecord[];
+}
+
 /**
- * Applies a run of records in ONE transaction: the offset (which fences), the effects of all projectors, the checkpoints,
+ * Applies runs of records in ONE transaction: the offsets (which fence), the effects of all projectors, the checkpoints,
  * the marks of the keys and the dead letters become true together, or none of them does.
  */
 export class BatchApplier {
@@ -33,13 +39,16 @@ export class BatchApplier {
   ) {}
 
   /** @throws FencedError, and whatever a projector or the database throws; the claim has moved only if this resolves */
-  async apply(claim: PartitionClaim, run: readonly DecodedRecord[]): Promise<Attempt> {
-    const next = run[run.length - 1]!.record.offset + 1n;
+  apply(claim: PartitionClaim, run: readonly DecodedRecord[]): Promise<Attempt> {
+    return this.applyAll([{ claim, run }]);
+  }
+
+  /** As `apply`, of several partitions of one topic. */
+  async applyAll(runs: readonly PartitionRun[]): Promise<Attempt> {
     // Given up, it may commit all the same: the next try finds the offset moved, and takes that for its own.
-    const { plan, promoted } = await this.inTime(() =>
-      this.work.run('consumer.apply', (tx) => this.attempt(tx, claim, run, next)),
-    );
-    claim.next = next;
+    const attempt = await this.inTime(() => this.work.run('consumer.apply', (tx) => this.attempt(tx, runs)));
+    const { plan } = attempt;
+    for (const one of runs) one.claim.next = endOf(one);
     metrics.applied.inc(plan.apply.length);
     metrics.duplicates.inc(plan.duplicates.length);
     for (const { code } of plan.bury) metrics.deadLetters.inc({ code });
@@ -47,18 +56,17 @@ export class BatchApplier {
       if (end.outcome === 'RESOLVED') metrics.replayed.inc();
       if (end.outcome === 'FAILED') metrics.deadLetters.inc({ code: end.code });
     }
-    return { plan, promoted };
+    return attempt;
   }
 
   /** Whether something of the run would be applied just now; nothing stays of it. @throws infrastructure errors */
   async wouldApply(claim: PartitionClaim, run: readonly DecodedRecord[]): Promise<boolean> {
-    const last = run[run.length - 1]!.record.offset + 1n;
     let applied = 0;
     const undone = new Error('tried, and undone');
     try {
       await this.inTime(() =>
         this.work.run('consumer.try', async (tx) => {
-          applied = (await this.attempt(tx, claim, run, last)).plan.apply.length;
+          applied = (await this.attempt(tx, [{ claim, run }])).plan.apply.length;
           throw undone;
         }),
       );
@@ -73,26 +81,23 @@ export class BatchApplier {
     return this.patienceMs === Infinity ? work() : within(this.patienceMs, 'applying a batch', work);
   }
 
-  private async attempt(
-    tx: BackgroundTx,
-    claim: PartitionClaim,
-    run: readonly DecodedRecord[],
-    next: bigint,
-  ): Promise<Attempt> {
+  private async attempt(tx: BackgroundTx, runs: readonly PartitionRun[]): Promise<Attempt> {
+    const run = runs.flatMap((one) => one.run);
     const look = (): Promise<[Map<string, KeyState>, Map<string, LetterState>]> =>
       Promise.all([readKeyStates(tx, identitiesOf(run)), readLetters(tx, run)]);
-    // The fence and the look at the keys leave together, and so do all effects: a batch costs three round trips.
-    const [, seen] = await Promise.all([this.offsets.move(tx, claim, next), look()]);
+    // The fences and the look at the keys leave together, and so do all effects: a batch costs three round trips.
+    const moves = runs.map((one) => this.offsets.move(tx, one.claim, endOf(one)));
+    const [seen] = await Promise.all([look(), ...moves]);
     let plan = planBatch(run, ...seen);
     if (plan.bury.length + plan.replays.length > 0) {
       const [, held] = await Promise.all([lockKeys(tx, identitiesOf(run)), look()]);
       plan = planBatch(run, ...held);
     }
-    return { plan, promoted: await this.effect(tx, claim, plan) };
+    return { plan, promoted: await this.effect(tx, runs[0]!.claim.topic, plan) };
   }
 
   /** Answers how many parked letters can go on now. */
-  private async effect(tx: BackgroundTx, claim: PartitionClaim, plan: BatchPlan): Promise<number> {
+  private async effect(tx: BackgroundTx, topic: string, plan: BatchPlan): Promise<number> {
     const events = plan.apply.map(({ event }) => event);
     const projectors = events.length > 0 ? this.projectors.all() : [];
     let promoted = 0;
@@ -100,7 +105,7 @@ export class BatchApplier {
       ...projectors.map(async (projector) => projector.apply(tx, events)),
       recordApplied(tx, events),
       endReplays(tx, plan.replays),
-      bury(tx, this.group, claim.topic, plan.bury)
+      bury(tx, this.group, topic, plan.bury)
         .then(() => promoteParked(tx, events))
         .then((letters) => void (promoted = letters.length)),
     ]);
@@ -109,7 +114,7 @@ export class BatchApplier {
 }
 
 /** What an attempt decided, and how many parked letters it sent off. */
-interface Attempt {
+export interface Attempt {
   readonly plan: BatchPlan;
   readonly promoted: number;
 }
@@ -128,6 +133,8 @@ async function allOf(works: readonly Promise<void>[]): Promise<void> {
   if (failures.length > 0)
     throw failures.find((error) => sqlState(error) !== TRANSACTION_ABORTED) ?? failures[0];
 }
+
+const endOf = ({ run }: PartitionRun): bigint => run[run.length - 1]!.record.offset + 1n;
 
 const identitiesOf = (run: readonly DecodedRecord[]): Identity[] =>
   run.map(identityOf).filter((identity) => identity !== null);

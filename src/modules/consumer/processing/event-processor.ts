@@ -9,11 +9,12 @@ import type { IncomingRecord } from '../domain/incoming.js';
 import { keyOf } from '../domain/plan-batch.js';
 import { FencedError } from '../persistence/fenced-error.js';
 import { OffsetStore, type PartitionClaim } from '../persistence/offset-store.js';
-import { BatchApplier } from './batch-applier.js';
+import { type Attempt, BatchApplier } from './batch-applier.js';
 import { BatchWatch } from './batch-watch.js';
 import { buried, describeFailure, kindOf } from './failures.js';
 import { GaveUpError, processWithRetry, type RetryPolicy } from './retry.js';
 import { Suspects } from './suspects.js';
+import { Together } from './together.js';
 
 /** Configuration of a consumer; each names the environment variable it comes from. */
 export interface ProcessorOptions {
@@ -25,6 +26,8 @@ export interface ProcessorOptions {
   readonly maxRetries: number;
   /** KAFKA_RETRY_BACKOFF_MS */
   readonly retryBackoffMs: number;
+  /** KAFKA_MAX_BATCH_RECORDS: records applied in one transaction. */
+  readonly maxBatchRecords?: number;
   /** KAFKA_SESSION_TIMEOUT_MS: a transaction that takes longer is given up. */
   readonly patienceMs?: number;
 }
@@ -49,6 +52,7 @@ export class EventProcessor implements BatchHandler {
   private readonly claims = new Map<string, PartitionClaim>();
   private readonly listeners: (() => void)[] = [];
   private readonly suspects: Suspects;
+  private readonly together: Together;
   private lastError: string | null = null;
 
   constructor(
@@ -61,6 +65,12 @@ export class EventProcessor implements BatchHandler {
     this.suspects = new Suspects(time.now);
     this.offsets = new OffsetStore(work, options.group, options.owner);
     this.applier = new BatchApplier(work, this.offsets, projectors, options.group, options.patienceMs);
+    this.together = new Together(
+      this.applier,
+      options.maxBatchRecords ?? MOST_RECORDS,
+      time.now,
+      (attempt, begun) => this.applied(attempt, begun),
+    );
   }
 
   /** The partitions of `topic` that this consumer holds. */
@@ -98,7 +108,8 @@ export class EventProcessor implements BatchHandler {
     const observed = metrics.batchSeconds.startTimer();
     try {
       const run = this.unread(batch, claim);
-      if (run.length > 0) await this.work({ batch, claim, moved }, run);
+      if (run.length > 0 && !(await this.goesTogether(batch, claim, run)))
+        await this.work({ batch, claim, moved }, run);
       this.lastError = null;
     } catch (error) {
       return this.interrupted(error, claim);
@@ -118,6 +129,16 @@ export class EventProcessor implements BatchHandler {
     return batch.records
       .filter(({ offset }) => anew || offset >= claim.next)
       .map((record) => inTrace(decodeRecord(record)));
+  }
+
+  /** Whether the run was applied together with what other partitions handed in with it. */
+  private async goesTogether(
+    batch: RecordBatch,
+    claim: PartitionClaim,
+    run: readonly DecodedRecord[],
+  ): Promise<boolean> {
+    if (!batch.isLive() || this.suspects.has(nameOf(batch), run[0]!.record.offset)) return false;
+    return this.together.apply(claim, run);
   }
 
   private async work(job: Job, run: readonly DecodedRecord[]): Promise<void> {
@@ -146,7 +167,10 @@ export class EventProcessor implements BatchHandler {
 
   private async apply(claim: PartitionClaim, run: readonly DecodedRecord[]): Promise<void> {
     const begun = this.time.now();
-    const { plan, promoted } = await this.applier.apply(claim, run);
+    this.applied(await this.applier.apply(claim, run), begun);
+  }
+
+  private applied({ plan, promoted }: Attempt, begun: number): void {
     this.suspects.applied(plan.apply, begun);
     for (const { record, event } of plan.apply) this.log.debug?.(appliedLine(record, event));
     if (plan.bury.length + plan.replays.length + promoted === 0) return;
@@ -223,6 +247,8 @@ export class EventProcessor implements BatchHandler {
   }
 }
 
+/** Records of one transaction, unless configured. */
+const MOST_RECORDS = 500;
 /** Events behind a suspect that are tried, and undone, to see whether it alone fails. */
 const WITNESSES = 10;
 

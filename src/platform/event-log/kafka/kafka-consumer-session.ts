@@ -18,12 +18,14 @@ export interface SessionContext {
   readonly handler: BatchHandler;
   readonly timing: DeliveryTiming;
   readonly sessionTimeoutMs: number;
-  readonly partitionsInParallel: number;
   failed(error: unknown): void;
 }
 
 /** Longest wait of a fetch that finds nothing, ms. A resumed partition joins the next fetch, so this bounds that delay as well. */
 const FETCH_WAIT_MS = 100;
+
+/** Partitions whose batches the handler may have in hand at once: all that one fetch brings, so that it may take them together. */
+const PARTITIONS_AT_ONCE = 64;
 
 /** One kafkajs consumer from connecting to its crash or stop. It is never revived: a subscription makes another. */
 export class KafkaConsumerSession {
@@ -84,7 +86,7 @@ export class KafkaConsumerSession {
     await this.consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: this.context.partitionsInParallel,
+      partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
       eachBatch: (payload) => this.reader.eachBatch(payload),
     });
     this.watchdog = setInterval(() => this.watch(), this.context.sessionTimeoutMs);

@@ -27,8 +27,6 @@ export interface KafkaEventLogOptions {
    * is waited for.
    */
   readonly sessionTimeoutMs?: number;
-  /** Partitions of one subscription whose handler may run at once. */
-  readonly partitionsInParallel?: number;
   readonly timing?: Partial<DeliveryTiming>;
   readonly sink?: LogSink;
 }
@@ -101,7 +99,6 @@ export class KafkaEventLog extends EventLog {
       handler,
       timing: this.timing,
       sessionTimeoutMs: this.options.sessionTimeoutMs ?? SESSION_MS,
-      partitionsInParallel: this.options.partitionsInParallel ?? 4,
     });
     this.subscriptions.add(subscription);
     return subscription.start();
