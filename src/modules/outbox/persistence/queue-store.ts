@@ -50,11 +50,13 @@ const TENANTS = 64;
 
 // From the head of each tenant's queue, always: reading on from the last id would lose the rows that commit late. Every tenant
 // gets its share of the batch, so that one's flood delays nobody else's event. The event is fetched by its key, row by row
-// (LIMIT 1 keeps the planner from reading the whole log instead).
+// (LIMIT 1 keeps the planner from reading the whole log instead). The arrays stand in sub-selects: seeing their lengths, the
+// planner would find every claim's own plan cheaper than the one it keeps, and plan each anew, for longer than it runs.
 const CLAIM = sql(
   'outbox.claim',
   `SELECT mine.slot, mine.priority, t.tenant_id AS "tenantId", t.tenants, x.*
-     FROM unnest($1::smallint[], $2::smallint[], $3::uuid[], $4::int[]) AS mine(slot, priority, first_tenant, most)
+     FROM unnest((SELECT $1::smallint[]), (SELECT $2::smallint[]), (SELECT $3::uuid[]), (SELECT $4::int[]))
+            AS mine(slot, priority, first_tenant, most)
     CROSS JOIN LATERAL (SELECT low_water FROM outbox_slots s WHERE s.slot = mine.slot LIMIT 1) s
     CROSS JOIN LATERAL (
       SELECT f.tenant_id, count(*) OVER ()::int AS tenants FROM (
