@@ -1,12 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Test, type TestingModule } from '@nestjs/testing';
+import type { DataSource } from 'typeorm';
 import { Projectors } from '../../src/modules/consumer/contract/projector.js';
 import { EventProcessor } from '../../src/modules/consumer/processing/event-processor.js';
+import { kindOf } from '../../src/modules/consumer/processing/failures.js';
 import { OutboxRelay } from '../../src/modules/outbox/relay/outbox-relay.js';
 import { loadConfig } from '../../src/platform/config/config.js';
+import { openDataSource } from '../../src/platform/database/data-source.js';
 import { DatabaseModule } from '../../src/platform/database/database.module.js';
-import { sql } from '../../src/platform/database/sql.js';
-import { BackgroundWork } from '../../src/platform/database/unit-of-work.js';
+import { sql, type Sql } from '../../src/platform/database/sql.js';
+import { sqlState } from '../../src/platform/database/sqlstate.js';
+import { BackgroundWork, UnitOfWork } from '../../src/platform/database/unit-of-work.js';
+import { asDomainError, statusOf } from '../../src/platform/http/error-status.js';
 import { newId } from '../../src/platform/kernel/ids.js';
 import { withClient } from '../support/fixtures.js';
 import { until } from '../support/http-client.js';
@@ -53,6 +58,49 @@ describe('on half-open connections to PostgreSQL', () => {
     await path.close();
   });
 
+  const consumerOf = (projectors: Projectors): EventProcessor =>
+    new EventProcessor(
+      work.answeredWithin(LEASE_MS),
+      projectors,
+      { group: GROUP, owner: 'me', maxRetries: 3, retryBackoffMs: 1 },
+      new Reports(),
+    );
+  /** So many connections lie idle in the pool now. */
+  const fill = async (connections: number): Promise<void> => {
+    let left = connections;
+    let arrive!: () => void;
+    const all = new Promise<void>((resolve) => (arrive = resolve));
+    const one = (): Promise<void> =>
+      work.run('test.fill', async () => {
+        if (--left === 0) arrive();
+        await all;
+      });
+    await Promise.all(Array.from({ length: connections }, one));
+  };
+
+  it('one that is given up takes those along that lie idle beside it', async () => {
+    const patient = work.answeredWithin(LEASE_MS);
+    await fill(5);
+    expect(proxy.connections).toBeGreaterThanOrEqual(5);
+    const sprung = proxy.spring(TRAP, 5_000);
+    await expect(patient.query(NOTHING, [])).rejects.toThrow('Query read timeout');
+    expect(await sprung).toMatchObject({ struck: 1 });
+    const begun = performance.now();
+    await patient.query(NOTHING, []);
+    expect(performance.now() - begun).toBeLessThan(LEASE_MS / 2);
+  });
+
+  it('a consumer is given its partition on a new one, after a session', async () => {
+    const consumer = consumerOf(new Projectors());
+    await consumer.assigned(TOPIC, 0);
+    const sprung = proxy.spring(TRAP, 5_000);
+    const begun = performance.now();
+    const failure = await consumer.assigned(TOPIC, 0).catch((error: unknown) => error);
+    expect([kindOf(failure), (await sprung) !== null]).toEqual(['infrastructure', true]);
+    await consumer.assigned(TOPIC, 0);
+    expect(performance.now() - begun).toBeLessThan(2 * LEASE_MS);
+  });
+
   it('a relay goes on over new ones within two leases', async () => {
     const options = {
       topic: TOPIC,
@@ -80,12 +128,7 @@ describe('on half-open connections to PostgreSQL', () => {
       name: 'witness',
       apply: async (tx) => void (await tx.query(NOTHING, [])),
     });
-    const consumer = new EventProcessor(
-      work,
-      projectors,
-      { group: GROUP, owner: 'me', maxRetries: 3, retryBackoffMs: 1, patienceMs: LEASE_MS },
-      new Reports(),
-    );
+    const consumer = consumerOf(projectors);
     const id = newId();
     await path.addGuests([id]);
     await path.bump([id]);
@@ -129,5 +172,52 @@ describe('on half-open connections to PostgreSQL', () => {
     expect(performance.now() - begun).toBeLessThan(LEASE_MS + 1_000);
     await proxy.close();
     await expect(hung).rejects.toThrow();
+  });
+});
+
+/** A request waits for its answer, and so does whoever sent it. */
+describe('a statement without an answer', () => {
+  const LIMIT_MS = 500;
+  let path: ReliablePath;
+  let proxy: FaultProxy;
+  let source: DataSource;
+
+  beforeEach(async () => {
+    path = await ReliablePath.open();
+    const address = new URL(path.db.appUrl);
+    proxy = await FaultProxy.open('database', Number(address.port));
+    address.port = String(proxy.port);
+    source = await openDataSource(address.toString(), {
+      poolSize: 2,
+      applicationName: 'half-open-test',
+      entities: [],
+      statementTimeoutMs: LIMIT_MS,
+    });
+  });
+
+  afterEach(async () => {
+    await proxy.close();
+    await source.destroy();
+    await path.close();
+  });
+
+  const failureOf = (statement: Sql): Promise<unknown> =>
+    new UnitOfWork(source)
+      .run({ tenantId: path.house.tenantId }, 'test.ask', (tx) => tx.query(statement, []))
+      .catch((error: unknown) => error);
+
+  it('is given up soon after the limit at which the server would have cancelled it, and is 503', async () => {
+    expect(await failureOf(NOTHING)).toEqual([{ '?column?': 1 }]);
+    const sprung = proxy.spring(TRAP, 5_000);
+    const begun = performance.now();
+    const failure = asDomainError(await failureOf(NOTHING));
+    expect([failure.code, statusOf(failure), (await sprung) !== null]).toEqual(['UNAVAILABLE', 503, true]);
+    expect(performance.now() - begun).toBeLessThan(LIMIT_MS + 1_500);
+    expect(await failureOf(NOTHING)).toEqual([{ '?column?': 1 }]);
+  });
+
+  it('because it is slow is cancelled by the server, not given up', async () => {
+    const failure = await failureOf(sql('test.slow', `SELECT pg_sleep(60)`));
+    expect([sqlState(failure), asDomainError(failure).code]).toEqual(['57014', 'UNAVAILABLE']);
   });
 });

@@ -63,7 +63,8 @@ const processor = {
   provide: EventProcessor,
   useFactory: (work: BackgroundWork, projectors: Projectors, config: AppConfig) =>
     new EventProcessor(
-      work,
+      // By then the broker has given the partition away.
+      work.answeredWithin(config.sessionTimeoutMs),
       projectors,
       {
         group: config.consumerGroup,
@@ -71,7 +72,6 @@ const processor = {
         maxRetries: config.maxRetries,
         retryBackoffMs: config.retryBackoffMs,
         maxBatchRecords: config.maxBatchRecords,
-        patienceMs: config.sessionTimeoutMs,
       },
       new Logger('Consumer'),
     ),

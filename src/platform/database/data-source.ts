@@ -1,6 +1,8 @@
+import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { DataSource, type EntityTarget, type ObjectLiteral } from 'typeorm';
 import type { Sql } from './sql.js';
+import { isSilence } from './sqlstate.js';
 
 // Dates stay text (a Date would drag a time zone in); bigint is money, versions and offsets, all below 2^53.
 const DATE = 1082;
@@ -25,12 +27,15 @@ export async function openDataSource(
     poolSize: number;
     applicationName: string;
     entities: EntityTarget<ObjectLiteral>[];
+    /** How long a statement may take, ms: the server's limit; by default 15 s. */
+    statementTimeoutMs?: number;
     /** Server settings of each connection, besides `statement_timeout`. */
     settings?: Readonly<Record<string, string>>;
     /** DATABASE_POOLER=transaction: nothing may outlive a transaction, neither prepared statements nor settings. */
     pooled?: boolean;
   },
 ): Promise<DataSource> {
+  const { statementTimeoutMs = STATEMENT_TIMEOUT_MS } = options;
   const source = new DataSource({
     type: 'postgres',
     url,
@@ -45,17 +50,47 @@ export async function openDataSource(
     extra: {
       keepAlive: true,
       pipeline: true,
-      // A half-open connection answers nothing for ever: past this the pool throws it away.
-      query_timeout: 20_000,
-      ...(!options.pooled && { options: serverSettings(options.settings) }),
+      // Of a statement that is only slow the server's answer, its cancellation, comes first; a half-open connection answers nothing
+      // for ever, and past this the pool throws it away.
+      query_timeout: statementTimeoutMs + ANSWER_LATE_MS,
+      ...(!options.pooled && {
+        options: serverSettings({ statement_timeout: `${statementTimeoutMs}`, ...options.settings }),
+      }),
     },
   });
   if (options.pooled) unprepared.add(source);
-  return source.initialize();
+  await source.initialize();
+  const pool = poolOf(source);
+  pool.on('release', (error: unknown) => {
+    if (isSilence(error)) dropIdle(pool);
+  });
+  return source;
 }
 
-const serverSettings = (settings: Readonly<Record<string, string>> = {}): string =>
-  Object.entries({ statement_timeout: '15s', ...settings })
+/** Default of `statementTimeoutMs`, ms. */
+const STATEMENT_TIMEOUT_MS = 15_000;
+/** How much later than the server's limit its answer may come, ms. */
+const ANSWER_LATE_MS = 1_000;
+
+/**
+ * Ends the connections that lie idle. Called when one was given up for its silence: the others go the same way, and whoever took
+ * one of them next would wait as long again.
+ */
+function dropIdle(pool: pg.Pool): void {
+  for (let n = pool.idleCount; n > 0; n -= 1)
+    pool.connect().then(
+      (client) => {
+        client.release(true);
+        // The farewell of a silent one would never be answered.
+        (client as unknown as { connection: { stream: Duplex } }).connection.stream.destroy();
+      },
+      // Nothing is dropped from a pool that ends, or whose server is away.
+      () => undefined,
+    );
+}
+
+const serverSettings = (settings: Readonly<Record<string, string>>): string =>
+  Object.entries(settings)
     .map(([name, value]) => `-c ${name}=${value}`)
     .join(' ');
 

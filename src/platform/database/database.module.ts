@@ -31,13 +31,17 @@ export class Databases implements OnApplicationShutdown {
  */
 export const BACKGROUND_SETTINGS = { enable_seqscan: 'off', enable_bitmapscan: 'off' };
 
+/** How long a statement of a request may take, ms: whoever asked has to hear of it while he still waits. */
+const REQUEST_STATEMENT_MS = 5_000;
+
 async function open(
   config: AppConfig,
   urls: DatabaseUrls,
   entities: EntityTarget<ObjectLiteral>[],
 ): Promise<Databases> {
-  const pool = (url: string, role: string, settings = {}): Promise<DataSource> =>
+  const pool = (url: string, role: string, settings = {}, statementTimeoutMs?: number): Promise<DataSource> =>
     openDataSource(url, {
+      ...(statementTimeoutMs !== undefined && { statementTimeoutMs }),
       poolSize: config.databasePoolSize,
       applicationName: `tartware-${role}`,
       entities,
@@ -48,7 +52,7 @@ async function open(
     });
   const background = urls.worker === null ? null : await pool(urls.worker, 'worker', BACKGROUND_SETTINGS);
   try {
-    const front = urls.app === null ? background : await pool(urls.app, 'app');
+    const front = urls.app === null ? background : await pool(urls.app, 'app', {}, REQUEST_STATEMENT_MS);
     if (front === null) throw new Error('no database address');
     return new Databases(front, background);
   } catch (error) {

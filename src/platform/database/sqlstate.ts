@@ -16,6 +16,10 @@ export const isRetryable = (error: unknown): boolean => ['40001', '40P01'].inclu
 /** Unique, check, foreign key, exclusion: the data contradict an invariant. */
 export const isConstraintViolation = (error: unknown): boolean => sqlState(error)?.startsWith('23') ?? false;
 
+/** A statement without an answer in time: node-pg's own words, it gives them no code. The connection may be half open. */
+export const isSilence = (error: unknown): boolean =>
+  error instanceof Error && error.message.startsWith('Query read timeout');
+
 const SOCKET = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -34,7 +38,10 @@ export function isUnavailable(error: unknown): boolean {
   const code = sqlState(error);
   if (code) return SOCKET.has(code) || /^(08|53|57)/.test(code) || code === '25006' || code === '25P03';
   const message = error instanceof Error ? error.message : '';
-  return /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout)/.test(
-    message,
+  return (
+    isSilence(error) ||
+    /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(
+      message,
+    )
   );
 }

@@ -5,7 +5,7 @@ import type { TenantId } from '../kernel/ids.js';
 import { metrics } from '../observability/metrics.js';
 import { poolOf, statementFor } from './data-source.js';
 import { sql, type Sql } from './sql.js';
-import { isRetryable } from './sqlstate.js';
+import { isRetryable, isSilence } from './sqlstate.js';
 
 declare const brand: unique symbol;
 
@@ -38,6 +38,14 @@ const ATTEMPTS = 6;
 /** A statement as node-pg takes it. */
 type Statement = string | QueryConfig;
 
+/** The statement, given up after so many ms without an answer, if there is such a limit besides the pool's. */
+function inTime(statement: Statement, patienceMs: number | undefined): QueryConfig {
+  if (patienceMs === undefined) return statement as QueryConfig;
+  const config = typeof statement === 'string' ? { text: statement } : statement;
+  // Node-pg takes it; its typings don't know.
+  return { ...config, ...{ query_timeout: patienceMs } };
+}
+
 /**
  * The wire of one connection in pipeline mode: what is sent within one turn of the event loop leaves in one write, and its
  * answers come back in order. Round trips, and not statements, are what a transaction costs.
@@ -45,14 +53,17 @@ type Statement = string | QueryConfig;
 class Wire {
   private readonly stream: Writable;
 
-  constructor(private readonly client: PoolClient) {
+  constructor(
+    private readonly client: PoolClient,
+    private readonly patienceMs: number | undefined,
+  ) {
     this.stream = (client as unknown as { connection: { stream: Writable } }).connection.stream;
   }
 
   send<T extends object>(statement: Statement): Promise<T[]> {
     this.stream.cork();
     process.nextTick(() => this.stream.uncork());
-    return this.client.query<T>(statement as QueryConfig).then((result) => result.rows);
+    return this.client.query<T>(inTime(statement, this.patienceMs)).then((result) => result.rows);
   }
 }
 
@@ -61,6 +72,8 @@ interface Work<T> {
   readonly name: string;
   readonly tenant: TenantId | null;
   readonly locks: readonly string[];
+  /** Longest wait for the answer to a statement, ms; the pool's own when undefined. */
+  readonly patienceMs?: number | undefined;
   readonly work: (tx: Transaction & { tenantId: TenantId | null; locked: readonly boolean[] }) => Promise<T>;
 }
 
@@ -69,13 +82,14 @@ async function attempt<T>({
   source,
   tenant,
   locks,
+  patienceMs,
   work,
 }: Work<T>): Promise<{ result: T; committed: (() => void)[] }> {
   const committed: (() => void)[] = [];
   const runner = source.createQueryRunner();
   let broken: Error | undefined;
   try {
-    const wire = new Wire((await runner.connect()) as PoolClient);
+    const wire = new Wire((await runner.connect()) as PoolClient, patienceMs);
     try {
       const begun = wire.send('BEGIN');
       // Looked at below; but when the connection dies the scope fails first, and nobody would be there for this one.
@@ -103,7 +117,7 @@ async function attempt<T>({
     } catch (error) {
       // A connection that can't even roll back goes: the server has rolled back by then. One that didn't answer in time would
       // not answer this either.
-      if (error instanceof Error && error.message.startsWith('Query read timeout')) broken = error;
+      if (isSilence(error)) broken = error as Error;
       else
         await wire.send('ROLLBACK').catch((cause: unknown) => {
           broken = cause instanceof Error ? cause : new Error(String(cause));
@@ -186,7 +200,18 @@ export class UnitOfWork {
 
 /** The only door to a transaction of the background role, without a tenant: its policies open what the loops need and no more. */
 export class BackgroundWork {
-  constructor(private readonly source: DataSource) {}
+  constructor(
+    private readonly source: DataSource,
+    private readonly patienceMs?: number,
+  ) {}
+
+  /**
+   * The same door for those who must move on: a connection that leaves a statement unanswered for so long is given up, and the
+   * statement with it (`isUnavailable`). What became of that is unknown: a COMMIT may have come to pass.
+   */
+  answeredWithin(ms: number): BackgroundWork {
+    return new BackgroundWork(this.source, Math.min(ms, poolOf(this.source).options.query_timeout as number));
+  }
 
   run<T>(name: string, work: (tx: BackgroundTx) => Promise<T>): Promise<T> {
     return transact({
@@ -194,6 +219,7 @@ export class BackgroundWork {
       name,
       tenant: null,
       locks: [],
+      patienceMs: this.patienceMs,
       work: (tx) => work(tx as unknown as BackgroundTx),
     });
   }
@@ -204,7 +230,9 @@ export class BackgroundWork {
     const observed = metrics.transactionSeconds.startTimer({ name });
     for (let tries = 1; ; tries++)
       try {
-        const { rows } = await poolOf(this.source).query<T>(statementFor(this.source, statement, values));
+        const { rows } = await poolOf(this.source).query<T>(
+          inTime(statementFor(this.source, statement, values), this.patienceMs),
+        );
         observed();
         return rows;
       } catch (error) {

@@ -1,7 +1,6 @@
 import { sqlState } from '../../../platform/database/sqlstate.js';
 import type { BackgroundTx, BackgroundWork } from '../../../platform/database/unit-of-work.js';
 import { metrics } from '../../../platform/observability/metrics.js';
-import { within } from '../../../platform/worker/within.js';
 import type { Projectors } from '../contract/projector.js';
 import type { DecodedRecord } from '../domain/decode.js';
 import type { Identity } from '../domain/incoming.js';
@@ -34,8 +33,6 @@ export class BatchApplier {
     private readonly offsets: OffsetStore,
     private readonly projectors: Projectors,
     private readonly group: string,
-    /** A transaction that takes longer is given up, ms: its connection may be half open. */
-    private readonly patienceMs: number = Infinity,
   ) {}
 
   /** @throws FencedError, and whatever a projector or the database throws; the claim has moved only if this resolves */
@@ -45,8 +42,8 @@ export class BatchApplier {
 
   /** As `apply`, of several partitions of one topic. */
   async applyAll(runs: readonly PartitionRun[]): Promise<Attempt> {
-    // Given up, it may commit all the same: the next try finds the offset moved, and takes that for its own.
-    const attempt = await this.inTime(() => this.work.run('consumer.apply', (tx) => this.attempt(tx, runs)));
+    // Given up for want of an answer it may be committed all the same: the next try finds the offset moved, and takes that for its own.
+    const attempt = await this.work.run('consumer.apply', (tx) => this.attempt(tx, runs));
     const { plan } = attempt;
     for (const one of runs) one.claim.next = endOf(one);
     metrics.applied.inc(plan.apply.length);
@@ -64,21 +61,15 @@ export class BatchApplier {
     let applied = 0;
     const undone = new Error('tried, and undone');
     try {
-      await this.inTime(() =>
-        this.work.run('consumer.try', async (tx) => {
-          applied = (await this.attempt(tx, [{ claim, run }])).plan.apply.length;
-          throw undone;
-        }),
-      );
+      await this.work.run('consumer.try', async (tx) => {
+        applied = (await this.attempt(tx, [{ claim, run }])).plan.apply.length;
+        throw undone;
+      });
     } catch (error) {
       if (error !== undone && kindOf(error) === 'infrastructure') throw error;
       if (error !== undone) return false;
     }
     return applied > 0;
-  }
-
-  private inTime<T>(work: () => Promise<T>): Promise<T> {
-    return this.patienceMs === Infinity ? work() : within(this.patienceMs, 'applying a batch', work);
   }
 
   private async attempt(tx: BackgroundTx, runs: readonly PartitionRun[]): Promise<Attempt> {

@@ -28,8 +28,6 @@ export interface ProcessorOptions {
   readonly retryBackoffMs: number;
   /** KAFKA_MAX_BATCH_RECORDS: records applied in one transaction. */
   readonly maxBatchRecords?: number;
-  /** KAFKA_SESSION_TIMEOUT_MS: a transaction that takes longer is given up. */
-  readonly patienceMs?: number;
 }
 
 /** How time passes: a monotonic clock, ms, and what retries wait by. */
@@ -55,6 +53,7 @@ export class EventProcessor implements BatchHandler {
   private readonly together: Together;
   private lastError: string | null = null;
 
+  /** @param work answers in time, or the partition waits for as long as a half-open connection is silent */
   constructor(
     work: BackgroundWork,
     projectors: Projectors,
@@ -64,7 +63,7 @@ export class EventProcessor implements BatchHandler {
   ) {
     this.suspects = new Suspects(time.now);
     this.offsets = new OffsetStore(work, options.group, options.owner);
-    this.applier = new BatchApplier(work, this.offsets, projectors, options.group, options.patienceMs);
+    this.applier = new BatchApplier(work, this.offsets, projectors, options.group);
     this.together = new Together(
       this.applier,
       options.maxBatchRecords ?? MOST_RECORDS,

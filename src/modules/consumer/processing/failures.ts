@@ -1,7 +1,6 @@
 import { isUnavailable, sqlState, violatedConstraint } from '../../../platform/database/sqlstate.js';
 import { LogUnavailableError } from '../../../platform/event-log/event-log.js';
 import { DomainError } from '../../../platform/kernel/errors.js';
-import { LateError } from '../../../platform/worker/within.js';
 import type { BadRecord, GoodRecord } from '../domain/decode.js';
 import { storable } from '../domain/storable.js';
 import { FencedError } from '../persistence/fenced-error.js';
@@ -23,7 +22,7 @@ const THE_EVENT = /^(22|23|54)/;
 
 /** Decides by type, code and SQLSTATE; never by an error's words. */
 export function kindOf(error: unknown): FailureKind {
-  if (error instanceof FencedError || error instanceof LateError) return 'infrastructure';
+  if (error instanceof FencedError) return 'infrastructure';
   if (error instanceof DomainError) return error.category === 'UNAVAILABLE' ? 'infrastructure' : 'permanent';
   const state = isPostgres(error) ? sqlState(error)! : '';
   if (SUSPECT.test(state)) return 'suspect';

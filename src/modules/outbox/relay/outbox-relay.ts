@@ -61,7 +61,9 @@ export class OutboxRelay {
     sink: LoopLog,
   ) {
     const { leaseMs, sweepIntervalMs, batchSize, retryScheduleMs, topic, name = 'outbox' } = options;
-    this.leases = new Leases(new LeaseStore(work), `${hostname()}:${process.pid}:${newId()}`, leaseMs);
+    // By then the slots are another relay's.
+    const patient = work.answeredWithin(leaseMs);
+    this.leases = new Leases(new LeaseStore(patient), `${hostname()}:${process.pid}:${newId()}`, leaseMs);
     this.leaseLoop = new WorkerLoop(
       // A third of the lease at most, so that one hiccup of the database loses no slot; a second at most, so that slots that
       // another relay gave back, or left behind, don't wait long.
@@ -73,7 +75,7 @@ export class OutboxRelay {
       () => within(leaseMs, 'the renewal of leases', () => this.renew()),
       sink,
     );
-    const queue = new QueueStore(work);
+    const queue = new QueueStore(patient);
     this.lowWater = new LowWater(queue, this.leases.owner);
     this.lowWaterLoop = new WorkerLoop(
       { name: `${name}.low-water`, intervalMs: LOW_WATER_EVERY_MS },
