@@ -1,5 +1,6 @@
 import { within } from '../../src/platform/worker/within.js';
 import { until } from '../support/http-client.js';
+import { settleDeadLetters } from './dead-letters.js';
 import { Evidence } from './evidence.js';
 import type { Dose } from './doses.js';
 import { INJECT, isLight, type FaultName, type Scene } from './faults.js';
@@ -50,7 +51,7 @@ const WARM = 100;
 /** A fault is injected so often for each time that it has to bite, and some times more; then it is given up, and said. */
 const TRIES = 4;
 
-/** Stage up, load on, faults until the share has bitten, load off, quiet, verdict. */
+/** Stage up, load on, faults until the share has bitten, load off, quiet, dead letters replayed, quiet, verdict. */
 export async function runRound(options: RoundOptions): Promise<Round> {
   const begun = performance.now();
   const { dose, seed, report } = options;
@@ -77,11 +78,15 @@ export async function runRound(options: RoundOptions): Promise<Round> {
     const openMs = await mischief.end();
     report('load off, waiting for quiet');
     const isQuiet = await quiet(evidence);
+    report('replaying the dead letters');
+    await settleDeadLetters(stage);
+    const isQuietAgain = await quiet(evidence);
     const verdict = await judge(stage.cluster.urls.superUrl, load, tail);
     const notes = [
       ...load.wrong.slice(0, 20),
       ...stage.members.flatMap(({ crashes }) => crashes),
       ...(isQuiet ? [] : ['two minutes after the last request it is not quiet']),
+      ...(isQuietAgain ? [] : ['two minutes after the replay of the dead letters it is not quiet']),
     ];
     const lasting = await lastingOf(mischief, openMs, stage);
     const seconds = (performance.now() - begun) / 1_000;

@@ -1,12 +1,13 @@
 // npm run faults -- --dose small|ci|long: real processes, killed, frozen, cut off; see docs/faults.md.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../support/service.js';
 import { DOSES, shareOf, type Dose } from './doses.js';
-import { runRound, type Round } from './drill.js';
+import { runRound } from './drill.js';
 import { isClean, reportOf, tableOf, type Report } from './report.js';
+import { bittenIn, nextRound, readState, type State, writeState } from './resume.js';
 
 const HELP = `npm run faults -- [options]
 
@@ -17,19 +18,13 @@ Kills, freezes and cuts off real processes under load, and counts what was lost 
   --seconds <n>     inject nothing more after so many seconds of faults
   --kafka           the small dose with a broker, too
   --only <names>    these faults alone, comma-separated: kill-relay,stop
-  --resume          go on with the last run of this dose, round by round
+  --resume          go on with the last run of this dose after its last finished round
   --write <file>    put the table into this file, between its marks
   --json            print one JSON object as the last line
   --help            this
 
-Exit code 0: nothing lost, applied twice, inverted or orphaned; 1: something was; 2: wrong options.
+Exit code 0: nothing lost, applied twice, inverted, orphaned or beyond replay; 1: something was; 2: wrong options.
 `;
-
-/** What a run of several rounds keeps, so that it can go on. */
-interface State {
-  readonly seed: number;
-  readonly rounds: Round[];
-}
 
 const begun = performance.now();
 const note = (line: string): void =>
@@ -82,33 +77,34 @@ function wantedOf({ name: dose, wanted }: Dose, only: string | undefined): Dose[
 
 const stateFile = (dose: Dose): string => resolve(ROOT, '.tartware', `faults-${dose.name}.json`);
 
+/** @throws UsageError when there is nothing to go on with, or it is another run's */
 function stateOf(dose: Dose, seed: number | undefined, resume: boolean): State {
-  const file = stateFile(dose);
-  if (resume && existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as State;
-  return { seed: seed ?? Math.floor(Math.random() * 1_000_000_000), rounds: [] };
+  if (!resume) return { seed: seed ?? Math.floor(Math.random() * 1_000_000_000), rounds: [] };
+  const state = readState(stateFile(dose));
+  if (!state) throw new UsageError(`--resume: no run of dose ${dose.name} was interrupted here`);
+  if (seed !== undefined && seed !== state.seed)
+    throw new UsageError(`--resume: the interrupted run has seed ${state.seed}, not ${seed}`);
+  note(`going on with seed ${state.seed} after ${state.rounds.length} rounds`);
+  return state;
 }
 
-function keep(dose: Dose, state: State): void {
-  const file = stateFile(dose);
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, JSON.stringify(state));
-}
-
-async function run(dose: Dose, state: State, seconds: number): Promise<Report> {
-  const bitten = (name: string): number =>
-    state.rounds.reduce((sum, { tallies }) => sum + (tallies[name]?.bitten ?? 0), 0);
-  const before = state.rounds.length;
+async function run(dose: Dose, begun: State, seconds: number): Promise<Report> {
+  const { seed } = begun;
+  const rounds = [...begun.rounds];
+  let spent = 0;
   for (;;) {
-    const spent = state.rounds.slice(before).reduce((sum, { faultSeconds }) => sum + faultSeconds, 0);
+    if (dose.rounds > 1) writeState(stateFile(dose), { seed, rounds });
+    const next = nextRound(dose, { seed, rounds });
     const limitMs = (seconds - spent) * 1_000;
-    const number = state.rounds.length;
-    const share = shareOf(dose, bitten, dose.rounds - number);
-    // Twice the rounds at most: what doesn't bite by then is said to be missing.
-    if (share.size === 0 || number >= 2 * dose.rounds || limitMs <= 0)
-      return reportOf(dose.name, state.seed, state.rounds, share.size === 0);
+    if (!next || limitMs <= 0) {
+      const whole = shareOf(dose, (name) => bittenIn(rounds, name), 1).size === 0;
+      return reportOf(dose.name, seed, rounds, whole);
+    }
+    const { number, ...draw } = next;
     const report = (line: string): void => note(dose.rounds > 1 ? `round ${number + 1}: ${line}` : line);
-    state.rounds.push(await runRound({ dose, share, seed: state.seed + number, limitMs, report }));
-    if (dose.rounds > 1) keep(dose, state);
+    const round = await runRound({ dose, ...draw, limitMs, report });
+    rounds.push(round);
+    spent += round.faultSeconds;
   }
 }
 

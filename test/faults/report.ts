@@ -55,6 +55,8 @@ export function reportOf(dose: string, seed: number, rounds: readonly Round[], w
     inverted: sum(({ verdict }) => verdict.inverted),
     orphaned: sum(({ verdict }) => verdict.orphaned),
     unlikeRecount: sum(({ verdict }) => verdict.unlikeRecount),
+    notReplayable: sum(({ verdict }) => verdict.notReplayable),
+    deadLetters: sum(({ verdict }) => verdict.deadLetters),
     duplicatesDelivered: sum(({ verdict }) => verdict.duplicatesDelivered),
     seconds: Math.round(sum(({ seconds }) => seconds)),
     whole: whole && rounds.every((round) => round.whole),
@@ -64,8 +66,10 @@ export function reportOf(dose: string, seed: number, rounds: readonly Round[], w
 }
 
 /** Whether every promise was kept. */
-export const isClean = ({ lost, twice, inverted, orphaned, unlikeRecount, notes }: Report): boolean =>
-  lost + twice + inverted + orphaned + unlikeRecount + notes.length === 0;
+export const isClean = (report: Report): boolean => {
+  const { lost, twice, inverted, orphaned, unlikeRecount, notReplayable, notes } = report;
+  return lost + twice + inverted + orphaned + unlikeRecount + notReplayable + notes.length === 0;
+};
 
 function faultReport({ injected, bitten, recoveriesMs }: Tally): FaultReport {
   const sorted = recoveriesMs.toSorted((a, b) => a - b);
@@ -84,15 +88,16 @@ export function tableOf(report: Report): string {
     ([name, { injected, bitten, recoveryP50Ms, recoveryMaxMs }]) =>
       `| \`${name}\` | ${number(injected)} | ${number(bitten)} | ${number(recoveryP50Ms)} | ${number(recoveryMaxMs)} |`,
   );
-  const { acknowledged, applied, lost, twice, inverted, orphaned, duplicatesDelivered } = report;
+  const { acknowledged, applied, lost, twice, inverted, orphaned, deadLetters, notReplayable } = report;
+  const counts = [acknowledged, applied, lost, twice, inverted, orphaned, deadLetters, notReplayable];
   return [
     '| fault | injected | bitten | recovery p50, ms | recovery max, ms |',
     '|---|---|---|---|---|',
     ...rows,
     `| all | ${number(report.injected)} | ${number(report.bitten)} | | |`,
     '',
-    '| acknowledged | applied | lost | twice | inverted | orphaned | duplicates delivered |',
-    '|---|---|---|---|---|---|---|',
-    `| ${[acknowledged, applied, lost, twice, inverted, orphaned, duplicatesDelivered].map(number).join(' | ')} |`,
+    '| acknowledged | applied | lost | twice | inverted | orphaned | dead letters | not replayable | duplicates delivered |',
+    '|---|---|---|---|---|---|---|---|---|',
+    `| ${[...counts, report.duplicatesDelivered].map(number).join(' | ')} |`,
   ].join('\n');
 }

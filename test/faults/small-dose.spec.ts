@@ -13,7 +13,7 @@ const faults = (...args: string[]): Running =>
   new Running(spawn(NODE, [...ARGS, ...args], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] }));
 
 describe('npm run faults', () => {
-  it('in its small dose bites with every fault, and nothing is lost, applied twice, inverted or orphaned', async () => {
+  it('in its small dose bites with every fault, and nothing is lost, applied twice, inverted, orphaned or beyond replay', async () => {
     const { code, stdout, stderr } = await faults('--dose', 'small', '--json').ended;
     const report = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Report;
     process.stdout.write(`${stdout}\n`);
@@ -26,11 +26,13 @@ describe('npm run faults', () => {
       inverted: 0,
       orphaned: 0,
       unlikeRecount: 0,
+      notReplayable: 0,
       applied: report.acknowledged,
     });
     for (const [name, wanted] of Object.entries(DOSES.small.wanted))
       expect({ name, bitten: report.byFault[name]!.bitten }).toEqual({ name, bitten: wanted });
     expect(report.byFault['poison']!.bitten).toBeGreaterThan(0);
+    expect(report.deadLetters).toBeGreaterThan(0);
     expect(report.byFault['open-transaction']!.bitten).toBe(1);
     // Killed relays and lost answers deliver again: a drill without duplicates has tested nothing.
     expect(report.duplicatesDelivered).toBeGreaterThan(0);

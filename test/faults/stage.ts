@@ -89,6 +89,11 @@ export class Stage {
     );
   }
 
+  /** Runs `tartware …` as an operator would, past every proxy; answers what it printed. @throws Error unless its exit code is 0 */
+  tartware(...args: string[]): Promise<unknown> {
+    return this.inst.json(args, this.databaseEnv(this.cluster.port, null));
+  }
+
   /** Kills the broker as a power cut does, and starts it on the same data. Resolves when it is ready. */
   async restartBroker(): Promise<void> {
     await this.broker!.kill();

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Projector } from '../../src/modules/consumer/contract/projector.js';
+import { DeadLetterOperations } from '../../src/modules/consumer/operations/dead-letter-operations.js';
 import { executeList } from '../../src/modules/reservations/commands/execute-list.js';
 import type { ReservationCommand } from '../../src/modules/reservations/domain/commands.js';
 import { newId } from '../../src/platform/kernel/ids.js';
@@ -19,6 +21,8 @@ const CLEAN: Verdict = {
   inverted: 0,
   orphaned: 0,
   unlikeRecount: 0,
+  notReplayable: 0,
+  deadLetters: 0,
   duplicatesDelivered: 0,
 };
 
@@ -122,5 +126,27 @@ describe('the verdict of a drill', () => {
       path.batch(records.toReversed().map((record, n) => ({ ...record, offset: BigInt(n) }))),
     );
     expect(backwards.inversions).toBe(VERSIONS - 1);
+  });
+
+  it('tells of dead letters that were not replayed, and of events of ours that were only skipped', async () => {
+    const skipAll = (): Promise<unknown> =>
+      new DeadLetterOperations(path.work).skip(
+        { ctx: path.ctx, reason: 'test', dryRun: false },
+        { statuses: ['DEAD', 'PARKED'], limit: 100 },
+      );
+    const [own, stranger] = [anyone().id, newId()];
+    const picky: Projector = {
+      name: 'picky',
+      apply: async (_tx, events) => {
+        if (events.some(({ aggregateId, keySeq }) => aggregateId === own && keySeq === VERSIONS))
+          throw new TypeError('a defect');
+      },
+    };
+    await path.drain();
+    path.store.write(TOPIC, [{ partition: 0, key: stranger, value: Buffer.from('no event'), headers: {} }]);
+    await path.consume(path.consumer({ projectors: [picky] }));
+    expect(await verdict()).toMatchObject({ deadLetters: 2, notReplayable: 2, orphaned: 0 });
+    await skipAll();
+    expect(await verdict()).toMatchObject({ deadLetters: 2, notReplayable: 1, lost: 1 });
   });
 });

@@ -4,7 +4,7 @@ import type { Evidence } from './evidence.js';
 import type { Load } from './load.js';
 import type { Tail } from './tail.js';
 
-/** What a run came to. All but the first two and the last must be 0. */
+/** What a run came to, its dead letters replayed. All but the first two and the last two must be 0. */
 export interface Verdict {
   /** Requests that were answered with 2xx. */
   readonly acknowledged: number;
@@ -20,6 +20,10 @@ export interface Verdict {
   readonly orphaned: number;
   /** Nights whose counters or read model differ from a recount of the reservations, gaps in versions, blocked keys. */
   readonly unlikeRecount: number;
+  /** Dead letters that were not applied by their replay: all but those of strangers that nobody could mend and that were skipped. */
+  readonly notReplayable: number;
+  /** All of them. */
+  readonly deadLetters: number;
   /** Records in the log beyond one for each event. */
   readonly duplicatesDelivered: number;
 }
@@ -77,6 +81,13 @@ const ORPHANS = `
      AND NOT EXISTS (SELECT FROM outbox_blocked_keys b
                       WHERE (b.tenant_id, b.aggregate_id) = (e.tenant_id, e.aggregate_id) AND b.key_seq <= e.key_seq)`;
 
+/** Ours is what the outbox knows; mended, what has other data than were delivered. */
+const LETTERS = `
+  SELECT count(*)::int AS all, count(*) FILTER (WHERE status <> 'RESOLVED' AND (status <> 'SKIPPED' OR mended OR ours))::int AS "notReplayable"
+    FROM (SELECT status, original_value IS NOT NULL AS mended,
+                 EXISTS (SELECT FROM outbox_events e WHERE (e.tenant_id, e.event_id) = (d.tenant_id, d.event_id)) AS ours
+            FROM dead_letters d) letters`;
+
 /** Compares what clients were told with what became of it. Once all is quiet: before, what is on its way counts as lost. */
 export async function judge(superUrl: string, load: Told, tail: Tail): Promise<Verdict> {
   const told = [...load.told.values()];
@@ -84,6 +95,7 @@ export async function judge(superUrl: string, load: Told, tail: Tail): Promise<V
   const [counts] = await ask<Counts>(superUrl, TOLD, values);
   const [inbox] = await ask<{ n: number }>(superUrl, APPLIED_OUT_OF_ORDER);
   const [orphans] = await ask<{ n: number }>(superUrl, ORPHANS);
+  const [letters] = await ask<{ all: number; notReplayable: number }>(superUrl, LETTERS);
   const events = await ask<{ id: string }>(superUrl, `SELECT event_id AS id FROM outbox_events`);
   const faults = await pathFaults(superUrl);
   const { applied, missing, behind, ahead, untold } = counts!;
@@ -99,6 +111,8 @@ export async function judge(superUrl: string, load: Told, tail: Tail): Promise<V
       faults['countersUnlikeRecount']! +
       faults['gaps']! +
       faults['blocked']!,
+    notReplayable: letters!.notReplayable,
+    deadLetters: letters!.all,
     duplicatesDelivered: events.reduce((sum, { id }) => sum + Math.max(0, tail.timesOf(id) - 1), 0),
   };
 }

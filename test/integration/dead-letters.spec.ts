@@ -264,6 +264,23 @@ describe('dead letters in the hands of operators', () => {
       expect(await operations.list(ALL)).toMatchObject([{ status: 'DEAD', code: 'RECORD_REFUSED' }]);
     });
 
+    it('that the log refuses is no try: an event that was parked until then counts its tries from the first', async () => {
+      const key = await parkedKey();
+      picky.poison.delete(`${key}/2`);
+      picky.poison.add(`${key}/3`);
+      const [, third] = await letters();
+      const patch = (text: string): Promise<unknown> =>
+        operations.patch(intent, third!.id, (data) => ({ ...data, text }));
+      await patch('x'.repeat(100_000));
+      await operations.replay(intent, { ...ALL, aggregateId: key });
+      await path.settle(consumer);
+      expect((await letters())[1]).toMatchObject({ status: 'DEAD', retries: 0 });
+      await patch('x');
+      await operations.replay(intent, { ...ALL, aggregateId: key });
+      await path.settle(consumer);
+      expect((await letters())[1]).toMatchObject({ status: 'DEAD', code: 'PROJECTION_FAILED', retries: 3 });
+    });
+
     it('of another event under a version that is taken applies nothing, and stands in nobody’s way', async () => {
       const key = inSlot(0);
       picky.poison.add(`${key}/1`);

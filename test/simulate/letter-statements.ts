@@ -8,7 +8,7 @@ import {
   type Statement,
   type Tx,
 } from './database.js';
-import type { Watch } from './watch.js';
+import { isUntried, type Watch } from './watch.js';
 import type { Statements } from './work.js';
 
 export type Column<T> = readonly T[];
@@ -118,8 +118,6 @@ function wanted(db: Database, tx: Tx, values: readonly unknown[]): Letter[] {
 /** May be sent off by itself; what is parked waits for its turn. */
 const isAtHand = ({ status }: Letter): boolean => status === 'DEAD' || status === 'REPLAYING';
 
-const isUntried = (code: string): boolean => code === 'KEY_PARKED' || code === 'KEY_GAP';
-
 /** The statements of replays and of operators. */
 export const letterStatements = (watch: Watch): Statements => {
   const request = update(watch, wanted, (now) =>
@@ -190,7 +188,10 @@ export const letterStatements = (watch: Watch): Statements => {
       (db, tx, [tenant, id]) => named(1)(db, tx, [[tenant], [id]]),
       (now, [, , replay]) =>
         now.status === 'REPLAYING' && now.replay === replay
-          ? { status: 'DEAD', code: now.code === 'KEY_REWIND' ? now.code : 'RECORD_REFUSED' }
+          ? {
+              status: 'DEAD',
+              code: now.code === 'KEY_REWIND' || isUntried(now.code) ? now.code : 'RECORD_REFUSED',
+            }
           : null,
     ),
     'consumer.lock_keys': {

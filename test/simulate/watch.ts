@@ -212,8 +212,8 @@ export class Watch implements LogWatch {
     const own = this.truth.get(name)?.eventId === after.eventId;
     if (status === 'SKIPPED' && own && (this.db.marks.get(key) ?? 0) < seq!)
       this.world.broken('TORN', `${name} is skipped, and its key has not moved past it`);
-    if (status !== 'DEAD' || code === 'KEY_REWIND' || code === 'RECORD_REFUSED') return;
-    const tried = before.code !== 'KEY_PARKED' && before.code !== 'KEY_GAP';
+    if (status !== 'DEAD' || code === 'KEY_REWIND' || code === 'RECORD_REFUSED' || isUntried(code)) return;
+    const tried = !isUntried(before.code);
     const retries = after.retryCount - before.retryCount - Number(tried);
     // Came too early: it was not tried.
     if (retries < 0 && code === before.code) return;
@@ -350,6 +350,9 @@ export class Watch implements LogWatch {
       );
   }
 }
+
+/** Codes of letters that only waited so far. */
+export const isUntried = (code: string): boolean => code === 'KEY_PARKED' || code === 'KEY_GAP';
 
 /** Codes of errors that say nothing of an event by themselves. */
 const SUSPECT = /^SQLSTATE_(40|42|55|58|XX|57014)/;

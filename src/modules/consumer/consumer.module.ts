@@ -63,8 +63,8 @@ const processor = {
   provide: EventProcessor,
   useFactory: (work: BackgroundWork, projectors: Projectors, config: AppConfig) =>
     new EventProcessor(
-      // By then the broker has given the partition away.
-      work.answeredWithin(config.sessionTimeoutMs),
+      // Before the broker gives the partition away.
+      work.answeredWithin(0.75 * config.sessionTimeoutMs),
       projectors,
       {
         group: config.consumerGroup,

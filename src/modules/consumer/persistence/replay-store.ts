@@ -83,11 +83,12 @@ const COUNTS = sql(
      FROM unnest('{DEAD,PARKED,REPLAYING,SKIPPED}'::text[]) AS s(status)
      LEFT JOIN dead_letters d ON d.status = s.status AND d.status <> 'RESOLVED' GROUP BY s.status`,
 );
-// Another event under a version that is taken stays one: else it would be in the way of its key.
+// Another event under a version that is taken stays one: else it would be in the way of its key. What was parked has not been
+// tried yet: its code tells so when it is, and its tries are counted from the first.
 const REFUSED = sql(
   'consumer.replay_refused',
   `UPDATE dead_letters SET status = 'DEAD', failure_cause = $4, attempted_at = clock_timestamp(),
-          failure_code = CASE failure_code WHEN 'KEY_REWIND' THEN failure_code ELSE 'RECORD_REFUSED' END
+          failure_code = CASE WHEN failure_code IN ('KEY_REWIND', 'KEY_PARKED', 'KEY_GAP') THEN failure_code ELSE 'RECORD_REFUSED' END
     WHERE tenant_id = $1 AND dead_letter_id = $2 AND replay_count = $3 AND status = 'REPLAYING'`,
 );
 

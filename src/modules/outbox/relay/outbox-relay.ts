@@ -61,8 +61,8 @@ export class OutboxRelay {
     sink: LoopLog,
   ) {
     const { leaseMs, sweepIntervalMs, batchSize, retryScheduleMs, topic, name = 'outbox' } = options;
-    // By then the slots are another relay's.
-    const patient = work.answeredWithin(leaseMs);
+    // Before the step is given up: the next one is to find the silent connection gone, and not to wait on one like it.
+    const patient = work.answeredWithin(0.75 * leaseMs);
     this.leases = new Leases(new LeaseStore(patient), `${hostname()}:${process.pid}:${newId()}`, leaseMs);
     this.leaseLoop = new WorkerLoop(
       // A third of the lease at most, so that one hiccup of the database loses no slot; a second at most, so that slots that

@@ -23,6 +23,8 @@ export interface SessionContext {
 
 /** Longest wait of a fetch that finds nothing, ms. A resumed partition joins the next fetch, so this bounds that delay as well. */
 const FETCH_WAIT_MS = 100;
+/** Sessions without a beat after which a member believes itself forgotten. */
+const SILENT_SESSIONS = 1.25;
 
 /** Partitions whose batches the handler may have in hand at once: all that one fetch brings, so that it may take them together. */
 const PARTITIONS_AT_ONCE = 64;
@@ -41,6 +43,8 @@ export class KafkaConsumerSession {
   private changes: Promise<void> = Promise.resolve();
   private lastBeat = 0;
   private joined = false;
+  /** Between the JoinGroup and its answer, which takes as long as the other members like. */
+  private joining = true;
   private stopping = false;
   private watchdog: NodeJS.Timeout | null = null;
 
@@ -51,7 +55,8 @@ export class KafkaConsumerSession {
       groupId: options.group,
       sessionTimeout: sessionTimeoutMs,
       rebalanceTimeout: Math.max(sessionTimeoutMs, 10_000),
-      heartbeatInterval: Math.max(Math.floor(sessionTimeoutMs / 5), 50),
+      // Others learn of a rebalance by the answer to their next one: it costs less than the wait.
+      heartbeatInterval: Math.max(Math.floor(sessionTimeoutMs / 10), 50),
       minBytes: 1,
       maxWaitTimeInMs: FETCH_WAIT_MS,
       maxBytes: options.maxBatchBytes,
@@ -60,7 +65,7 @@ export class KafkaConsumerSession {
       // kafkajs revives itself after some crashes and not after others. One way only, ours, which the status shows.
       retry: { ...RETRY, restartOnFailure: async () => false },
       partitionAssigners: [
-        (config) => announcing(PartitionAssigners.roundRobin(config), () => this.giveUpAll()),
+        (config) => announcing(PartitionAssigners.roundRobin(config), () => this.leaveGeneration()),
       ],
     });
     this.positions = new KafkaPositions(context.topics, options.topic, options.group, settings.sink);
@@ -89,7 +94,7 @@ export class KafkaConsumerSession {
       partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
       eachBatch: (payload) => this.reader.eachBatch(payload),
     });
-    this.watchdog = setInterval(() => this.watch(), this.context.sessionTimeoutMs);
+    this.watchdog = setInterval(() => this.watch(), this.context.sessionTimeoutMs / 4);
   }
 
   get connected(): boolean {
@@ -115,7 +120,9 @@ export class KafkaConsumerSession {
     await this.changes;
     if (this.watchdog) clearInterval(this.watchdog);
     this.cache.close();
-    await disconnect(this.consumer);
+    const farewell = disconnect(this.consumer);
+    // Its successor doesn't wait for the goodbye of a dead one, which a silent broker never answers.
+    if (this.joined) await farewell;
   }
 
   private get busy(): boolean {
@@ -132,15 +139,26 @@ export class KafkaConsumerSession {
     this.crash(error);
   }
 
-  /** A loop that neither beats nor works is dead, though kafkajs may not have noticed. */
+  /**
+   * A loop that neither beats nor works is dead, though kafkajs may not have noticed: it tries a half-open connection again and
+   * again. After a session without a beat the broker has forgotten us anyway; a join may take longer.
+   */
   private watch(): void {
+    const { sessionTimeoutMs } = this.context;
+    const patienceMs = this.joining
+      ? Math.max(3 * sessionTimeoutMs, 15_000)
+      : SILENT_SESSIONS * sessionTimeoutMs;
     if (
       !this.busy &&
       !this.stopping &&
-      Date.now() - this.lastBeat > Math.max(3 * this.context.sessionTimeoutMs, 15_000)
-    ) {
+      Date.now() - Math.max(this.lastBeat, this.reader.handledAt) > patienceMs
+    )
       this.die(new Error("the consumer's loop stands still"));
-    }
+  }
+
+  private leaveGeneration(): void {
+    this.joining = true;
+    this.giveUpAll();
   }
 
   /**
@@ -168,6 +186,7 @@ export class KafkaConsumerSession {
 
   private onJoined(numbers: readonly number[]): void {
     this.joined = true;
+    this.joining = false;
     this.beat();
     const parts = numbers.map(
       (number) => new KafkaPartition(number, this.context.handler, this.context.timing),
@@ -188,7 +207,9 @@ export class KafkaConsumerSession {
       try {
         const from = await handler.assigned(options.topic, part.number);
         part.begun = true;
-        part.next = await this.positions.startOf(part.number, from);
+        part.next = await within(this.context.sessionTimeoutMs, 'the question for the ends of the log', () =>
+          this.positions.startOf(part.number, from),
+        );
         if (!part.live || this.stopping) return;
         part.ready = true;
         this.reader.begin(part);

@@ -53,7 +53,8 @@ export class KafkaEventLog extends EventLog {
     const backoffMaxMs = Math.min(DEFAULT_TIMING.backoffMaxMs, sessionMs);
     this.timing = { ...DEFAULT_TIMING, backoffMaxMs, ...options.timing };
     this.topics = new KafkaTopics(this.settings);
-    this.appender = new KafkaAppender(this.settings, this.topics, sessionMs);
+    // Less than a session: whoever gives his step up after one finds the silent connection gone with his next.
+    this.appender = new KafkaAppender(this.settings, this.topics, 0.75 * sessionMs);
   }
 
   override provision(topics: readonly TopicSpec[]): Promise<void> {

@@ -15,7 +15,8 @@ export class KafkaPartition {
   next = 0n;
   /** What Kafka was told of it last; the cache that lag tools look at. */
   committed = -1n;
-  inFlight: Promise<void> | null = null;
+  /** A batch in the handler's hands. */
+  inFlight: Promise<unknown> | null = null;
   readonly interrupt = new Latch();
   readonly delivery: Delivery;
   private timer: NodeJS.Timeout | null = null;

@@ -28,6 +28,9 @@ export interface ReaderHooks {
 
 /** Hands what kafkajs fetched to the handler in bounded batches, and steers the next fetch by the answers. */
 export class KafkaReader {
+  /** When the handler last gave a batch back, ms since 1970: from then on kafkajs can beat again. */
+  handledAt = 0;
+
   constructor(
     private readonly consumer: Consumer,
     private readonly options: SubscribeOptions,
@@ -51,13 +54,7 @@ export class KafkaReader {
     const part = this.hooks.partition(payload.batch.partition);
     // Fetched before a seek, a pause or a rejoin: it will be fetched again from where it ought to be.
     if (!part?.ready || payload.isStale()) return;
-    const work = this.deliver(part, payload);
-    part.inFlight = work.catch(() => undefined);
-    try {
-      await work;
-    } finally {
-      part.inFlight = null;
-    }
+    await this.deliver(part, payload);
   }
 
   private async deliver(part: KafkaPartition, payload: EachBatchPayload): Promise<void> {
@@ -71,10 +68,22 @@ export class KafkaReader {
     let at = 0;
     while (at < records.length && this.hooks.partition(part.number) === part) {
       const slice = records.slice(at, at + batchLength(records, at, maxBatchRecords, maxBatchBytes));
-      const verdict = await part.delivery.hand(this.batchOf(part, slice, payload));
+      const verdict = await this.hand(part, this.batchOf(part, slice, payload));
       if (!part.live || !this.accept(part, slice, verdict, payload)) return;
       await payload.heartbeat();
       at += slice.length;
+    }
+  }
+
+  /** In flight is what the handler has: a beat that the broker doesn't answer holds up no revocation. */
+  private async hand(part: KafkaPartition, batch: RecordBatch): Promise<Verdict> {
+    const handing = part.delivery.hand(batch);
+    part.inFlight = handing;
+    try {
+      return await handing;
+    } finally {
+      part.inFlight = null;
+      this.handledAt = Date.now();
     }
   }
 
