@@ -23,8 +23,6 @@ export interface SessionContext {
 
 /** Longest wait of a fetch that finds nothing, ms. A resumed partition joins the next fetch, so this bounds that delay as well. */
 const FETCH_WAIT_MS = 100;
-/** Sessions without a beat after which a member believes itself forgotten. */
-const SILENT_SESSIONS = 1.25;
 
 /** Partitions whose batches the handler may have in hand at once: all that one fetch brings, so that it may take them together. */
 const PARTITIONS_AT_ONCE = 64;
@@ -145,9 +143,7 @@ export class KafkaConsumerSession {
    */
   private watch(): void {
     const { sessionTimeoutMs } = this.context;
-    const patienceMs = this.joining
-      ? Math.max(3 * sessionTimeoutMs, 15_000)
-      : SILENT_SESSIONS * sessionTimeoutMs;
+    const patienceMs = this.joining ? Math.max(3 * sessionTimeoutMs, 15_000) : sessionTimeoutMs;
     if (
       !this.busy &&
       !this.stopping &&
