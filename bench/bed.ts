@@ -76,6 +76,11 @@ export class Bed {
     return client;
   }
 
+  /** Undone with the bed, last first. */
+  onClose(work: () => Promise<unknown>): void {
+    this.undo.push(work);
+  }
+
   /** Empties the whole path of events, and lets vacuum and the checkpoint come now and not in the midst of a measure. */
   async clear(): Promise<void> {
     await this.sql(
@@ -106,7 +111,8 @@ export class Bed {
     return { log, topic };
   }
 
-  private async kafka(): Promise<EventLog> {
+  /** `host:port` of the broker, which starts when it is first asked for. */
+  async brokers(): Promise<string> {
     this.broker ??= (async () => {
       const named = process.env['KAFKA_BROKERS'];
       if (named) return { brokers: named, stop: async () => undefined } as unknown as Broker;
@@ -116,8 +122,11 @@ export class Bed {
         controllerPort: await freePort(),
       });
     })();
-    const broker = await this.broker;
-    return new KafkaEventLog({ brokers: broker.brokers.split(','), clientId: 'tartware-bench' });
+    return (await this.broker).brokers;
+  }
+
+  private async kafka(): Promise<EventLog> {
+    return new KafkaEventLog({ brokers: (await this.brokers()).split(','), clientId: 'tartware-bench' });
   }
 
   async close(): Promise<void> {

@@ -1,13 +1,14 @@
 import { parseArgs } from 'node:util';
 import { Bed } from './bed.js';
 import type { Measure, Part } from './measure.js';
+import { apply } from './parts/apply.js';
 import { claim } from './parts/claim.js';
 import { drain } from './parts/drain.js';
 import { flood } from './parts/flood.js';
 import { latency } from './parts/latency.js';
 import { read } from './parts/read.js';
 
-const PARTS: Readonly<Record<string, Part>> = { claim, drain, flood, latency, read };
+const PARTS: Readonly<Record<string, Part>> = { apply, claim, drain, flood, latency, read };
 
 const HELP = `Usage: npm run bench -- [parts] [--quick] [--json]
 
