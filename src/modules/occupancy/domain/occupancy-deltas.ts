@@ -1,4 +1,4 @@
-import { addDays, type IsoDate } from '../../../platform/kernel/dates.js';
+import { dateOfDay, dayNumber, type IsoDate } from '../../../platform/kernel/dates.js';
 
 /** The part of an event that occupancy reads. */
 interface OccupancyEvent {
@@ -58,8 +58,9 @@ function contribute(
   sign: 1 | -1,
 ): void {
   if (!BOOKED.has(status)) return;
+  const first = dayNumber(arrival);
   nightlyMinor.forEach((amount, i) => {
-    const night = addDays(arrival, i);
+    const night = dateOfDay(first + i);
     const key = `${tenantId}/${propertyId}/${night}`;
     let sum = sums.get(key);
     if (!sum) {
