@@ -110,7 +110,7 @@ export const LETTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'skip-out-of-turn',
     what: 'a skip moves the mark to its version, whatever stands before it',
-    breaks: ['GAP'],
+    breaks: ['GAP', 'CRASH'],
     options: skipping(async (tx, letter) => {
       await moveTo(tx, letter);
       await promoteParked(tx, [letter]);

@@ -27,6 +27,7 @@ interface Serving {
 /** A member of the consumer group: our processor, fed as the log's adapters feed it. */
 class Member {
   private readonly serving = new Map<number, Serving>();
+  private fetch: Promise<void> | null = null;
 
   constructor(
     private readonly house: House,
@@ -97,12 +98,20 @@ class Member {
     return 0;
   }
 
+  /** What one fetch brings of several partitions comes at once. */
+  private fetched(): Promise<void> {
+    const { world } = this.house;
+    this.fetch ??= world.sleep(this.proc, world.random.between(0, 10)).then(() => void (this.fetch = null));
+    return this.fetch;
+  }
+
   private async hand(
     partition: number,
     serving: Serving,
     { records, end }: { readonly records: readonly ReadRecord[]; readonly end: number },
   ): Promise<number> {
     const { world, log } = this.house;
+    await this.fetched();
     const after = Number(records.at(-1)!.offset) + 1;
     // What a broker's automatic commits do.
     log.kept.set(partition, after);

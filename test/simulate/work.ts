@@ -29,6 +29,8 @@ export class SimulatedWork implements Shape<BackgroundWork> {
 
   async run<T>(_name: string, work: (tx: BackgroundTx) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
+      // The dead begin nothing.
+      if (!this.proc.alive) return new Promise(() => undefined);
       const tx = this.db.begin(this.proc);
       const channel = { arrival: 0, answer: 0 };
       try {

@@ -178,6 +178,8 @@ export class World {
   request<T>(proc: Proc, link: Link, serve: (reply: Reply<T>) => void, channel?: Channel): Promise<T> {
     const { random } = this;
     return new Promise((resolve, reject) => {
+      // Killed in the midst of a task, by what it sent a moment before.
+      if (!proc.alive) return;
       const inOrder = (due: number): number =>
         channel ? (channel.answer = Math.max(due, channel.answer)) : due;
       const fail = (due: number): void => this.resume(proc, inOrder(due), () => reject(link.lost()));

@@ -15,7 +15,7 @@ interface Waiting extends PartitionRun {
  * of it stands, and each run goes its own way, on which whoever is at fault is found.
  */
 export class Together {
-  private waiting: Waiting[] = [];
+  private readonly waiting: Waiting[] = [];
 
   /**
    * @param mostRecords of one transaction
