@@ -1,6 +1,9 @@
 import { Kafka, logLevel, type logCreator, type RetryOptions } from 'kafkajs';
 import { within } from '../../worker/within.js';
 import type { LogSink } from '../delivery/log-sink.js';
+import { leanEncoder } from './lean-encoder.js';
+
+leanEncoder();
 
 /** What every connection to the brokers needs. */
 export interface KafkaSettings {
