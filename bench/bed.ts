@@ -97,6 +97,11 @@ export class Bed {
     await this.settle();
   }
 
+  /** Work for the end, before the database stops; last come, first done. */
+  onClose(work: () => Promise<unknown>): void {
+    this.undo.push(work);
+  }
+
   async settle(): Promise<void> {
     await this.sql('VACUUM ANALYZE outbox_queue');
     await this.sql('CHECKPOINT');

@@ -7,8 +7,9 @@ import { drain } from './parts/drain.js';
 import { flood } from './parts/flood.js';
 import { latency } from './parts/latency.js';
 import { read } from './parts/read.js';
+import { write } from './parts/write.js';
 
-const PARTS: Readonly<Record<string, Part>> = { apply, claim, drain, flood, latency, read };
+const PARTS: Readonly<Record<string, Part>> = { apply, claim, drain, flood, latency, read, write };
 
 const HELP = `Usage: npm run bench -- [parts] [--quick] [--json]
 
