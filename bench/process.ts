@@ -72,6 +72,10 @@ export async function cpuMs(pid: number, children = false): Promise<number> {
   return ticks * TICK_MS;
 }
 
+/** CPU that children of a process took which have ended, ms. */
+export const endedCpuMs = async (pid: number): Promise<number> =>
+  ((await statOf(pid))?.gone ?? NaN) * TICK_MS;
+
 /** proc_pid_stat(5): the parent, ticks of its own, and of children that ended. */
 async function statOf(pid: number): Promise<{ parent: number; own: number; gone: number } | null> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);

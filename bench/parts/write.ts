@@ -130,11 +130,8 @@ export const write: Part = async (bed, { quick, say }) => {
   const booked = (name: string, service: ServiceProcess): Booked =>
     new Booked(name, bed, load, service, places, ms, say);
   const services = [booked('ours', ours), booked('naive', naive)] as const;
-  const pgbench = await openPgbench(
-    bed,
-    await createHouse(at, { rooms: PLENTY, types: TYPES, nights: SPREAD_NIGHTS }),
-    ms,
-  );
+  const pgbenchHouse = await createHouse(at, { rooms: PLENTY, types: TYPES, nights: SPREAD_NIGHTS });
+  const pgbench = await openPgbench(bed, pgbenchHouse, { ms, say });
   if (!pgbench) say('no pgbench here (Debian: postgresql-client): without that peer');
   const [first, second] = services;
   const spread = await inRounds(

@@ -4,17 +4,20 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { executeList } from '../../src/modules/reservations/commands/execute-list.js';
+import { DomainError } from '../../src/platform/kernel/errors.js';
 import { addDays } from '../../src/platform/kernel/dates.js';
 import { newId } from '../../src/platform/kernel/ids.js';
 import { clerkOf, creationIn, jobOf, type TestHouse } from '../../test/support/fixtures.js';
 import type { Bed } from '../bed.js';
-import type { Runner } from '../rounds.js';
 import { SPREAD_NIGHTS } from '../load/orders.js';
+import { cpuMs, endedCpuMs } from '../process.js';
+import type { Runner } from '../rounds.js';
 
 const PROGRAM = '/usr/bin/pgbench';
-/** Best of what was tried on two cores. */
+/** As many connections as the service has. */
 const CLIENTS = 10;
 const THREADS = 2;
+/** Of each stay: the mean of the other load. */
 const NIGHTS = 2;
 
 /** A statement as node-pg was given it. */
@@ -26,88 +29,165 @@ interface Sent {
 /** Every statement that `work` sends, in order. */
 async function statementsOf(work: () => Promise<unknown>): Promise<Sent[]> {
   const sent: Sent[] = [];
-  const query = pg.Client.prototype.query as (...args: unknown[]) => unknown;
-  pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]) {
+  const { prototype } = pg.Client;
+  const query = prototype.query as (...args: unknown[]) => unknown;
+  prototype.query = function (this: pg.Client, ...args: unknown[]) {
     const [statement] = args as [string | { text: string; values?: unknown[] }];
-    if (typeof statement === 'string') sent.push({ text: statement, values: [] });
-    else sent.push({ text: statement.text, values: statement.values ?? [] });
+    sent.push(
+      typeof statement === 'string'
+        ? { text: statement, values: [] }
+        : { text: statement.text, values: statement.values ?? [] },
+    );
     return query.apply(this, args);
-  } as typeof pg.Client.prototype.query;
+  } as typeof prototype.query;
   try {
     await work();
   } finally {
-    pg.Client.prototype.query = query as typeof pg.Client.prototype.query;
+    prototype.query = query as typeof prototype.query;
   }
   return sent;
 }
 
+/** What a booking has of its own: the text that it was, and the SQL that makes another one; the i-th time that it is met. */
+type Token = readonly [text: string, sql: (nth: number) => string];
+
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 
-/** A value in the text form that node-pg sends; null stays. */
-function textOf(value: unknown): string | null {
-  if (value === null || value === undefined) return null;
-  if (Buffer.isBuffer(value)) return `\\x${value.toString('hex')}`;
-  if (value instanceof Date) return value.toISOString();
+/** A value in the text form that node-pg sends. */
+function textOf(value: unknown): string {
   if (Array.isArray(value)) return `{${value.map((one) => JSON.stringify(textOf(one))).join(',')}}`;
-  return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number);
+  if (typeof value === 'string' || typeof value === 'number') return String(value);
+  throw new TypeError(`a value that pgbench can't be given: ${JSON.stringify(value)}`);
 }
 
-/** A text as an SQL expression, in which every token that a booking has of its own is replaced by what makes a new one. */
-function expressionOf(text: string, tokens: readonly (readonly [string, string])[]): string {
-  let pieces: { literal?: string; sql?: string }[] = [{ literal: text }];
-  for (const [token, sql] of tokens)
-    pieces = pieces.flatMap((piece) =>
-      piece.literal === undefined
-        ? [piece]
-        : piece.literal
-            .split(token)
-            .flatMap((literal, i) => (i === 0 ? [{ literal }] : [{ sql }, { literal }])),
+/** A value as an SQL expression in which everything that a booking has of its own is made anew. */
+function expressionOf(value: unknown, tokens: readonly Token[]): string {
+  let pieces: readonly { readonly literal?: string; readonly sql?: string }[] = [{ literal: textOf(value) }];
+  for (const [text, sql] of tokens) {
+    let nth = 0;
+    pieces = pieces.flatMap(({ literal, ...made }) =>
+      literal === undefined
+        ? [made]
+        : literal
+            .split(text)
+            .flatMap((part, i) => (i === 0 ? [{ literal: part }] : [{ sql: sql(nth++) }, { literal: part }])),
     );
+  }
+  // pgbench takes a colon before a letter for a variable of its own, within quotes as well.
+  const quoted = (literal: string): string =>
+    `'${literal.replaceAll("'", "''").replaceAll(/:(?=[A-Za-z_])/g, ': ')}'`;
   const written = pieces
-    .filter(({ literal }) => literal !== '')
-    // pgbench takes a colon before a letter for a variable of its own, within quotes as well.
-    .map(
-      ({ literal, sql }) => sql ?? `'${literal!.replaceAll("'", "''").replaceAll(/:(?=[A-Za-z_])/g, ': ')}'`,
+    .filter(({ literal }, i) => literal !== '' || (i === 0 && pieces.length === 1))
+    .map(({ literal, sql }) => sql ?? quoted(literal!));
+  return written.length === 1 ? written[0]! : `(${written.join(' || ')})`;
+}
+
+const filled = ({ text, values }: Sent, tokens: readonly Token[]): string =>
+  text.replaceAll(/\$(\d+)/g, (_, n: string) => expressionOf(values[Number(n) - 1], tokens));
+
+/**
+ * A booking as a script of pgbench: the statements that ours sends for a lone one. Round trips are the same: BEGIN with the scope,
+ * the read that locks, the write, COMMIT.
+ */
+async function scriptOf(bed: Bed, house: TestHouse): Promise<string> {
+  const command = creationIn(house, { departure: addDays(house.businessDate, NIGHTS), adults: 2 });
+  const key = newId();
+  let confirmation = '';
+  const sent = await statementsOf(async () => {
+    const [outcome] = await executeList(bed.uow, house.tenantId, [jobOf(clerkOf(house), command, key)]);
+    if (!outcome || outcome instanceof DomainError)
+      throw new Error('the booking was refused', { cause: outcome });
+    confirmation = (JSON.parse(outcome.body) as { data: { confirmationNumber: string } }).data
+      .confirmationNumber;
+  });
+  const [begin, scope, read, write, commit] = sent;
+  if (sent.length !== 5 || begin!.text !== 'BEGIN' || commit!.text !== 'COMMIT')
+    throw new Error(
+      `a booking is no longer what this script knows:\n${sent.map(({ text }) => text).join('\n')}`,
     );
-  return written.length === 0 ? `''` : written.length === 1 ? written[0]! : `(${written.join(' || ')})`;
+
+  const types = `'{${house.roomTypeIds.join(',')}}'`;
+  const tokens: Token[] = [
+    [key, () => ':key'],
+    [house.roomTypeId, () => `(${types}::text[])[:type]`],
+    // As `confirmationNumber` does: another number, another text of that alphabet.
+    [confirmation, () => `lpad(translate(:numbers, '0123456789{}', 'ABCDEFGHJK'), 8, 'A')`],
+    ['"sold":1', (nth) => `'"sold": ' || ((:nights::json -> ${nth} ->> 'sold')::int + 1)`],
+  ];
+  for (let i = 0; i <= NIGHTS; i++)
+    tokens.push([
+      addDays(house.businessDate, i),
+      () => `(date '${house.businessDate}' + (:day + ${i}))::text`,
+    ]);
+  const known = new Set<string>([house.tenantId, house.propertyId, house.ratePlanId, house.guestId, key]);
+  for (const id of house.roomTypeIds) known.add(id);
+  const fresh = [...new Set(JSON.stringify(write!.values).match(UUID))].filter((id) => !known.has(id));
+  fresh.forEach((id, n) => tokens.push([id, () => `:id${n}`]));
+  const slot = /"slot":\d+/.exec(write!.values.join())![0];
+  const slotId = `:id${fresh.indexOf(command.reservationId)}`;
+  tokens.push([slot, () => `'"slot": ' || ('x' || right(${slotId}, 1))::bit(4)::int`]);
+  return [
+    `\\set day random(0, ${SPREAD_NIGHTS - NIGHTS})`,
+    `\\set type random(1, ${house.roomTypeIds.length})`,
+    `\\set key random(1, 9000000000000000000)`,
+    '\\startpipeline',
+    'BEGIN;',
+    `${filled(scope!, tokens)};`,
+    '\\endpipeline',
+    `SELECT read.*, ${fresh.map((_, n) => `uuidv7() AS id${n}`).join(', ')} FROM (${filled(read!, tokens)}) AS read`,
+    '\\gset',
+    `${filled(write!, tokens)};`,
+    'COMMIT;',
+    '',
+  ].join('\n');
 }
 
 /**
- * A booking as a script of pgbench: the statements that ours sends for a lone one, each prepared, with every value that differs
- * from booking to booking made anew. Round trips are the same: BEGIN and the scope in one, then reading, writing, COMMIT.
+ * The database's limit without gathering: what ours sends for one booking, as prepared statements, a transaction a booking.
+ * Neither HTTP nor token nor validation nor rules. Null where there is no pgbench.
  */
-function scriptOf(sent: readonly Sent[], house: TestHouse, own: Readonly<Record<string, string>>): string {
-  const constant = new Set<string>([house.tenantId, house.propertyId, house.ratePlanId, house.guestId]);
-  const fresh: string[] = [];
-  const tokens: [string, string][] = Object.entries(own);
-  for (const { values } of sent)
-    for (const uuid of JSON.stringify(values).match(UUID) ?? []) {
-      if (constant.has(uuid) || tokens.some(([token]) => token === uuid)) continue;
-      fresh.push(`u${fresh.length}`);
-      tokens.push([uuid, `:${fresh.at(-1)}`]);
-    }
-  for (let i = 0; i <= NIGHTS; i++)
-    tokens.push([addDays(house.businessDate, i), `(date '${house.businessDate}' + (:day + ${i}))::text`]);
-  for (let i = 0; i < NIGHTS; i++)
-    tokens.push([`"sold":1`, `'"sold": ' || (((:nights)::json -> ${i} ->> 'sold')::int + 1)`]);
-  return 'todo';
-}
-
-export async function openPgbench(bed: Bed, house: TestHouse, ms: number): Promise<Runner | null> {
-  void [
-    bed,
-    house,
-    ms,
-    promisify(execFile),
-    access,
-    writeFile,
-    join,
-    executeList,
-    newId,
-    clerkOf,
-    creationIn,
-    jobOf,
-  ];
-  void [PROGRAM, CLIENTS, THREADS, SPREAD_NIGHTS, statementsOf, scriptOf, textOf, expressionOf];
-  return null;
+export async function openPgbench(
+  bed: Bed,
+  house: TestHouse,
+  { ms, say }: { readonly ms: number; readonly say: (line: string) => void },
+): Promise<Runner | null> {
+  if (
+    !(await access(PROGRAM).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return null;
+  const file = join(bed.home, 'booking.pgbench');
+  await writeFile(file, await scriptOf(bed, house));
+  const { hostname, port, username, password, pathname } = new URL(bed.database.appUrl);
+  const env = {
+    PATH: process.env['PATH'],
+    PGHOST: hostname,
+    PGPORT: port,
+    PGUSER: username,
+    PGPASSWORD: decodeURIComponent(password),
+    PGDATABASE: pathname.slice(1),
+  };
+  const args = ['-n', '-M', 'prepared', '-c', CLIENTS, '-j', THREADS, '-T', ms / 1_000, '-f', file].map(
+    String,
+  );
+  let booked = 1;
+  const round = async (): Promise<Record<string, number>> => {
+    await bed.sql('CHECKPOINT');
+    const before = [await endedCpuMs(process.pid), await cpuMs(bed.database.pid, true)] as const;
+    const { stdout } = await promisify(execFile)(PROGRAM, args, { env });
+    const after = [await endedCpuMs(process.pid), await cpuMs(bed.database.pid, true)] as const;
+    const processed = Number(/actually processed: (\d+)/.exec(stdout)?.[1]);
+    booked += processed;
+    const [found] = await bed.sql<{ n: number }>(
+      'SELECT count(*)::int AS n FROM reservations WHERE tenant_id = $1',
+      [house.tenantId],
+    );
+    if (found!.n !== booked) throw new Error(`pgbench says ${booked} bookings, there are ${found!.n}`);
+    const each = (i: 0 | 1): string => ((after[i] - before[i]) / processed).toFixed(2);
+    say(`pgbench: CPU a booking: itself ${each(0)} ms, PostgreSQL ${each(1)} ms`);
+    return { bookings: Number(/^tps = ([\d.]+)/m.exec(stdout)?.[1]) };
+  };
+  return { name: 'pgbench', round };
 }
