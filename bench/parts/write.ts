@@ -132,7 +132,7 @@ export const write: Part = async (bed, { quick, say }) => {
   const services = [booked('ours', ours), booked('naive', naive)] as const;
   const pgbenchHouse = await createHouse(at, { rooms: PLENTY, types: TYPES, nights: SPREAD_NIGHTS });
   const pgbench = await openPgbench(bed, pgbenchHouse, { ms, say });
-  if (!pgbench) say('no pgbench here (Debian: postgresql-client): without that peer');
+  if (!pgbench) say('no pgbench here (/usr/bin/pgbench, Debian: postgresql): without that peer');
   const [first, second] = services;
   const spread = await inRounds(
     SPREAD,

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { access, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TestHouse } from '../../test/support/fixtures.js';
@@ -81,6 +82,12 @@ COMMIT;
 `;
 }
 
+/** `15.18`; null where there is no pgbench. */
+export const pgbenchVersion = async (): Promise<string | null> => {
+  if (!existsSync(PROGRAM)) return null;
+  return /[\d.]+/.exec((await promisify(execFile)(PROGRAM, ['--version'])).stdout)?.[0] ?? null;
+};
+
 /**
  * The database's limit without gathering: our own statements for one booking, each prepared, one booking a transaction, 10 clients on
  * 2 threads.
@@ -91,13 +98,7 @@ export async function openPgbench(
   house: TestHouse,
   { ms, say }: { readonly ms: number; readonly say: (line: string) => void },
 ): Promise<Runner | null> {
-  if (
-    !(await access(PROGRAM).then(
-      () => true,
-      () => false,
-    ))
-  )
-    return null;
+  if (!existsSync(PROGRAM)) return null;
   const file = join(bed.home, 'booking.pgbench');
   await writeFile(file, scriptOf(house));
   const { hostname, port, username, password, pathname } = new URL(bed.database.appUrl);
