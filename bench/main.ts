@@ -51,6 +51,7 @@ try {
   for (const name of parts) {
     const say = (line: string): void => void process.stderr.write(`${name}: ${line}\n`);
     results[name] = await PARTS[name]!(bed, { quick, say });
+    await bed.tidy();
     if (values.write) await writeReport({ [name]: results[name] }, stamp);
   }
 } finally {

@@ -20,7 +20,7 @@ export interface ServiceProcess {
 
 /**
  * Starts a service of HTTP with nothing of this machine's own configuration, and waits until `ready` answers 200. It writes into
- * a file, as a service does that nobody reads along with; it ends with the bed.
+ * a file, as a service does that nobody reads along with; it ends with the part.
  * @param args of Node: options, the program
  */
 export async function startService(

@@ -5,7 +5,7 @@ import type { Bed } from '../bed.js';
 import { TS_HOOKS } from '../process.js';
 import type { LoadOrder, LoadReport } from './orders.js';
 
-/** The process that makes the load. Ends with the bed. */
+/** The process that makes the load. Ends with the part. */
 export class Load {
   private constructor(private readonly child: ReturnType<typeof fork>) {}
 

@@ -21,6 +21,7 @@ export interface Naive extends ServiceProcess {
 
 export async function startNaive(bed: Bed, jwksFile: string): Promise<Naive> {
   await bed.sql('CREATE DATABASE naive');
+  bed.onClose(() => bed.sql('DROP DATABASE naive WITH (FORCE)'));
   const url = new URL(bed.database.superUrl);
   url.pathname = '/naive';
   const service = await startService(bed, 'naive', [...TS_HOOKS, join(import.meta.dirname, 'main.ts')], {
