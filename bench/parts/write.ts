@@ -59,19 +59,19 @@ class Booked {
     private readonly say: (line: string) => void,
   ) {}
 
-  readonly spread: Runner['round'] = async () => {
+  async spread(): Promise<Record<string, number>> {
     const { report, rate, share } = await this.run('spread', 0);
     return { bookings: rate, p50: report.p50, p99: report.p99, 'CPU of the load': share };
-  };
+  }
 
-  readonly hot: Runner['round'] = async () => {
+  async hot(): Promise<Record<string, number>> {
     const { report, rate, share } = await this.run('hot', this.hotFrom);
     const asked = report.booked + report.refused;
     // The next round begins with a week of its own.
     this.hotFrom += Math.ceil(asked / HOT_REQUESTS) * HOT_REQUESTS;
     this.say(`${this.name}, hot: ${Math.round((100 * report.refused) / asked)} % refused for lack of rooms`);
     return { 'hot: decisions': rate, 'hot: p99': report.p99, 'hot: CPU of the load': share };
-  };
+  }
 
   private async run(kind: LoadOrder['kind'], from: number) {
     // Nobody pays for what another one's writes left to be done.
@@ -132,32 +132,20 @@ export const write: Part = async (bed, { quick, say }) => {
   for (const { house } of Object.values(places)) await naive.furnish(house);
   const booked = (name: string, service: ServiceProcess): Booked =>
     new Booked(name, bed, load, service, places, ms, say);
-  const services = [booked('ours', ours), booked('naive', naive)] as const;
+  const [a, b] = [booked('ours', ours), booked('naive', naive)];
   const pgbenchHouse = await createHouse(at, { rooms: PLENTY, types: TYPES, nights: SPREAD_NIGHTS });
   const pgbench = await openPgbench(bed, pgbenchHouse, { ms, say });
-  if (!pgbench) say('no pgbench here (/usr/bin/pgbench, Debian: postgresql): without that peer');
-  const [first, second] = services;
-  const spread = await inRounds(
-    SPREAD,
-    [
-      { name: first.name, round: first.spread },
-      { name: second.name, round: second.spread },
-      ...(pgbench ? [pgbench] : []),
-    ],
-    { rounds, say },
-  );
-  const hot = await inRounds(
-    HOT,
-    [
-      { name: first.name, round: first.hot },
-      { name: second.name, round: second.hot },
-    ],
-    { rounds, say },
-  );
+  if (!pgbench) say('no /usr/bin/pgbench here (Debian: postgresql): without that peer');
+  const spread = (of: Booked): Runner => ({ name: of.name, round: () => of.spread() });
+  const hot = (of: Booked): Runner => ({ name: of.name, round: () => of.hot() });
+  const measures = {
+    ...(await inRounds(SPREAD, [spread(a), spread(b), ...(pgbench ? [pgbench] : [])], { rounds, say })),
+    ...(await inRounds(HOT, [hot(a), hot(b)], { rounds, say })),
+  };
   const houses = [...Object.values(places).map(({ house }) => house), pgbenchHouse];
   const [recount] = await bed.sql<{ n: number }>(OVERSOLD, [houses.map(({ tenantId }) => tenantId)]);
   const oversold = { ours: recount!.n, naive: await naive.oversold() };
   if (oversold.ours + oversold.naive > 0)
     throw new Error(`nights that a recount finds oversold: ${JSON.stringify(oversold)}`);
-  return { ...spread, ...hot };
+  return measures;
 };
