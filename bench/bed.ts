@@ -97,11 +97,6 @@ export class Bed {
     await this.settle();
   }
 
-  /** Done by `tidy`, last first. */
-  onClose(work: () => Promise<unknown>): void {
-    this.undo.push(work);
-  }
-
   async settle(): Promise<void> {
     await this.sql('VACUUM ANALYZE outbox_queue');
     await this.sql('CHECKPOINT');
@@ -134,7 +129,7 @@ export class Bed {
     return new KafkaEventLog({ brokers: (await this.brokers()).split(','), clientId: 'tartware-bench' });
   }
 
-  /** Ends what a part opened: the next one has the machine to itself. */
+  /** Undoes what a part opened: the next one has the machine to itself. */
   async tidy(): Promise<void> {
     for (const work of this.undo.splice(0).reverse()) await work().catch(() => undefined);
   }
