@@ -21,7 +21,7 @@ describe('inRounds', () => {
   it('forgets the warm-up, and gives medians, spreads, and ours / theirs', async () => {
     const measures = await inRounds(
       { rate: '/s' },
-      [runner('ours', [999, 10, 30, 20]), runner('peer', [0, 4, 8, 6])],
+      [runner('us', [999, 10, 30, 20]), runner('peer', [0, 4, 8, 6])],
       { rounds: 3, ...quiet },
     );
     expect(measures).toEqual({

@@ -1,8 +1,8 @@
 import type { Measure } from '../measure.js';
 import { figure } from './markdown.js';
 
-const WIDTH = 760;
-const LABELS = 230;
+const WIDTH = 800;
+const LABELS = 270;
 const FIGURES = 130;
 const BAR = 16;
 const ROW = 24;
