@@ -36,7 +36,7 @@ export default {
   projects: kafka
     ? [ring('kafka', 'test/kafka')]
     : [
-        ring('unit', 'src', 'migrations'),
+        ring('unit', 'src', 'migrations', 'bench'),
         ring('architecture', 'test/architecture'),
         ring('golden', 'test/golden'),
         ring('integration', 'test/integration'),

@@ -67,7 +67,7 @@ export class Bed {
     }
   }
 
-  /** A session of its own, to hold something open. Ends with the bed. */
+  /** A session of its own, to hold something open. Ends with the part. */
   async session(): Promise<pg.Client> {
     const client = new pg.Client({ connectionString: this.database.superUrl });
     await client.connect();
@@ -129,8 +129,13 @@ export class Bed {
     return new KafkaEventLog({ brokers: (await this.brokers()).split(','), clientId: 'tartware-bench' });
   }
 
-  async close(): Promise<void> {
+  /** Undoes what a part opened: the next one has the machine to itself. */
+  async tidy(): Promise<void> {
     for (const work of this.undo.splice(0).reverse()) await work().catch(() => undefined);
+  }
+
+  async close(): Promise<void> {
+    await this.tidy();
     await this.app.destroy();
     await this.background.destroy();
     await (await this.broker)?.stop();

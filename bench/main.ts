@@ -7,20 +7,33 @@ import { drain } from './parts/drain.js';
 import { flood } from './parts/flood.js';
 import { latency } from './parts/latency.js';
 import { read } from './parts/read.js';
+import { write } from './parts/write.js';
+import { printed } from './report/results.js';
+import { stampOf } from './report/stamp.js';
+import { table } from './report/table.js';
+import { writeReport } from './report/write.js';
 
-const PARTS: Readonly<Record<string, Part>> = { apply, claim, drain, flood, latency, read };
+const PARTS: Readonly<Record<string, Part>> = { apply, claim, drain, flood, latency, read, write };
 
-const HELP = `Usage: npm run bench -- [parts] [--quick] [--json]
+const QUICK = ['write', 'drain', 'latency', 'read'];
+
+const HELP = `Usage: npm run bench -- [parts] [--quick] [--json] [--write]
 
 Measures on this machine, alone: ${Object.keys(PARTS).join(', ')} (all of them, unless some are named).
 
-  --quick  fewer rounds and smaller tables
+  --quick  two rounds and smaller tables; unless parts are named, of ${QUICK.join(', ')}
   --json   one JSON object as the last line: {part: {measure: {ours, peers, ratio, unit}}}
+  --write  the parts that ran anew in bench/RESULTS.md, bench/results.json and bench/plots
 `;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean' },
+    write: { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  },
 });
 const unknown = positionals.filter((name) => !Object.hasOwn(PARTS, name));
 if (values.help || unknown.length > 0) {
@@ -29,18 +42,19 @@ if (values.help || unknown.length > 0) {
   process.exit(unknown.length > 0 ? 2 : 0);
 }
 
+const { quick } = values;
+const parts = positionals.length > 0 ? positionals : quick ? QUICK : Object.keys(PARTS);
 const results: Record<string, Record<string, Measure>> = {};
 const bed = await Bed.open();
 try {
-  for (const name of positionals.length > 0 ? positionals : Object.keys(PARTS)) {
+  const stamp = await stampOf(bed, quick);
+  for (const name of parts) {
     const say = (line: string): void => void process.stderr.write(`${name}: ${line}\n`);
-    results[name] = await PARTS[name]!(bed, { quick: values.quick === true, say });
+    results[name] = await PARTS[name]!(bed, { quick, say });
+    await bed.tidy();
+    if (values.write) await writeReport({ [name]: results[name] }, stamp);
   }
 } finally {
   await bed.close();
 }
-if (values.json) process.stdout.write(`${JSON.stringify(results)}\n`);
-else
-  for (const [part, measures] of Object.entries(results))
-    for (const [name, { ours, unit }] of Object.entries(measures))
-      process.stdout.write(`${part.padEnd(10)} ${name.padEnd(55)} ${ours} ${unit}\n`);
+process.stdout.write(values.json ? `${JSON.stringify(printed(results))}\n` : table(results));

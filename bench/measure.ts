@@ -31,7 +31,7 @@ export interface Measure {
   readonly peers: Readonly<Record<string, number>>;
   readonly ratio: Readonly<Record<string, number>>;
   readonly unit: string;
-  /** The lowest and the highest of the rounds, by name. */
+  /** The lowest and the highest of the rounds: `ours`, and peers by name. */
   readonly spread?: Readonly<Record<string, readonly [number, number]>>;
 }
 

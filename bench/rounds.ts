@@ -64,8 +64,8 @@ function measureOf(
     ratio: Object.fromEntries(here.map((peer) => [peer.name, rounded(mine / median(of(peer)))])),
     unit,
     spread: Object.fromEntries(
-      [ours, ...here].map((one) => [
-        one.name,
+      [ours, ...here].map((one, i) => [
+        i === 0 ? 'ours' : one.name,
         [rounded(Math.min(...of(one))), rounded(Math.max(...of(one)))],
       ]),
     ),
