@@ -13,8 +13,10 @@ interface EncoderClass {
 }
 
 const ENCODER = createRequire(import.meta.url)('kafkajs/src/protocol/encoder') as EncoderClass;
-const { nextPowerOfTwo } = ENCODER;
-const { ensureAvailable, writeUVarInt } = ENCODER.prototype;
+const plain = {
+  statics: pick(ENCODER, 'nextPowerOfTwo'),
+  methods: pick(ENCODER.prototype, 'ensureAvailable', 'writeUVarInt'),
+};
 /** What an encoder asks for unless told. */
 const ASKED = 511;
 /** Enough for most headers. */
@@ -28,11 +30,11 @@ const VARINT = 5;
  * Node's pool; what they write is the same, byte by byte, and no byte leaves them that was not written.
  */
 export function leanEncoder(): void {
-  ENCODER.nextPowerOfTwo = (value) => (value === ASKED ? 0 : nextPowerOfTwo(value));
+  ENCODER.nextPowerOfTwo = (value) => (value === ASKED ? 0 : plain.statics.nextPowerOfTwo(value));
   ENCODER.prototype.ensureAvailable = function (this: Encoder, length: number) {
     const wanted = this.offset + length;
     if (wanted <= this.buf.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(FIRST, nextPowerOfTwo(wanted)));
+    const grown = Buffer.allocUnsafe(Math.max(FIRST, plain.statics.nextPowerOfTwo(wanted)));
     this.buf.copy(grown, 0, 0, this.offset);
     this.buf = grown;
   };
@@ -47,6 +49,10 @@ export function leanEncoder(): void {
 
 /** kafkajs as it comes, for comparisons. */
 export function plainEncoder(): void {
-  ENCODER.nextPowerOfTwo = nextPowerOfTwo;
-  Object.assign(ENCODER.prototype, { ensureAvailable, writeUVarInt });
+  Object.assign(ENCODER, plain.statics);
+  Object.assign(ENCODER.prototype, plain.methods);
+}
+
+function pick<T extends object, K extends keyof T>(from: T, ...names: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>;
 }
