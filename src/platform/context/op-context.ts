@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { DomainError } from '../kernel/errors.js';
 import { newId, type TenantId } from '../kernel/ids.js';
+import { freshBytes } from '../kernel/random.js';
 
 /** Where a command came from; kept in the audit row. */
 export type Source = 'http' | 'cli' | 'import' | 'system';
@@ -28,8 +28,8 @@ export interface OpContext {
 /** W3C trace context, version 00: continues a valid parent's trace or begins one. */
 export function traceparentFrom(parent?: string): string {
   const match = /^00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/.exec(parent ?? '');
-  const trace = match && !/^0+$/.test(match[1]!) ? match[1]! : randomBytes(16).toString('hex');
-  return `00-${trace}-${randomBytes(8).toString('hex')}-${match?.[2] ?? '01'}`;
+  const trace = match && !/^0+$/.test(match[1]!) ? match[1]! : freshBytes(16).toString('hex');
+  return `00-${trace}-${freshBytes(8).toString('hex')}-${match?.[2] ?? '01'}`;
 }
 
 /** The trace's id of a traceparent of ours: what all log lines of one request have in common. */

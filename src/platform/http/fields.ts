@@ -35,15 +35,40 @@ export const FIELD_CONSTRAINT = 'field';
 
 type Judge = (value: unknown) => PlacedFault | null;
 
+/** A field as it was declared, for those who check it without reflection. */
+export interface DeclaredField {
+  /** Judges the value of the field itself, absent ones too; not what is nested in it. */
+  readonly judge: Judge;
+  /** Reads the value out of a query's text. */
+  readonly parse?: (text: string) => unknown;
+  /** The class of the object, or of each object of the list, that it holds. */
+  readonly nested?: () => new () => object;
+}
+
+const declared = new WeakMap<object, Map<string, DeclaredField>>();
+
+/** The fields of a class, inherited ones included. */
+export function fieldsOf(dto: new () => object): ReadonlyMap<string, DeclaredField> {
+  const parent = Object.getPrototypeOf(dto) as (new () => object) | null;
+  const inherited = typeof parent === 'function' && parent.prototype ? fieldsOf(parent) : [];
+  return new Map([...inherited, ...(declared.get(dto.prototype as object) ?? [])]);
+}
+
 /** Presence and null are judged here, once; `judge` sees values only. */
-function constrain(judge: Judge, { optional, nullable }: FieldOptions): PropertyDecorator {
+function constrain(
+  judge: Judge,
+  { optional, nullable }: FieldOptions,
+  more: Omit<DeclaredField, 'judge'> = {},
+): PropertyDecorator {
   const whole: Judge = (value) => {
     if (value === undefined)
       return optional ? null : { code: 'FIELD_REQUIRED', message: 'This is required.' };
     if (value === null) return nullable ? null : { code: 'TYPE_INVALID', message: 'This must not be null.' };
     return judge(value);
   };
-  return (target, key) =>
+  return (target, key) => {
+    const fields = declared.get(target) ?? new Map<string, DeclaredField>();
+    declared.set(target, fields.set(String(key), { judge: whole, ...more }));
     registerDecorator({
       name: FIELD_CONSTRAINT,
       target: target.constructor,
@@ -53,6 +78,7 @@ function constrain(judge: Judge, { optional, nullable }: FieldOptions): Property
         defaultMessage: (args?: ValidationArguments) => JSON.stringify(whole(args?.value)),
       },
     });
+  };
 }
 
 function document(schema: Record<string, unknown>, options: FieldOptions): PropertyDecorator {
@@ -69,10 +95,10 @@ function document(schema: Record<string, unknown>, options: FieldOptions): Prope
 const field =
   (rule: Rule, options: FieldOptions): PropertyDecorator =>
   (target, key) => {
-    constrain((value) => rule.check(value), options)(target, key);
+    const parse = options.query ? rule.parse : undefined;
+    constrain((value) => rule.check(value), options, { parse })(target, key);
     document({ ...rule.schema }, options)(target, key);
-    const { parse } = rule;
-    if (options.query && parse)
+    if (parse)
       Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? parse(value) : value))(
         target,
         key,
@@ -123,7 +149,7 @@ export const NestedField =
   (target, key) => {
     const judge: Judge = (value) =>
       isObject(value) ? null : { code: 'TYPE_INVALID', message: 'This must be an object.' };
-    constrain(judge, options)(target, key);
+    constrain(judge, options, { nested: dto })(target, key);
     ValidateNested()(target, key);
     Type(dto)(target, key);
     document({ type: dto }, options)(target, key);
@@ -172,7 +198,7 @@ export const NestedArrayField =
       const odd = (value as unknown[]).findIndex((item) => item === null || !isObject(item));
       return odd < 0 ? null : { code: 'TYPE_INVALID', message: 'This must be an object.', at: String(odd) };
     };
-    constrain(judge, options)(target, key);
+    constrain(judge, options, { nested: dto })(target, key);
     ValidateNested({ each: true })(target, key);
     Type(dto)(target, key);
     document({ type: dto, isArray: true, minItems: options.min ?? 0, maxItems: options.max }, options)(

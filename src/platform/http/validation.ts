@@ -5,6 +5,7 @@ import { DomainError, invalid, type FieldError } from '../kernel/errors.js';
 import { FIELD_CONSTRAINT, type PlacedFault } from './fields.js';
 import { refuseHostileShape, shown } from './input-guard.js';
 import { idRule } from './rules.js';
+import { soundInput } from './sound-input.js';
 
 /** Details given back at most: enough to mend a form, too few to make a large answer out of a large body. */
 const MAX_DETAILS = 50;
@@ -41,6 +42,12 @@ export function checkInput<T extends object>(
     throw invalid('TYPE_INVALID', '', `The ${part} must be an object.`);
   // A body was looked at by the parser already, before anything else touched it.
   if (part === 'query') refuseHostileShape(given);
+  return soundInput(dto, given) ?? judgedInput(dto, value, part);
+}
+
+/** As `checkInput`, by class-validator: the reference, and the one that says what is wrong. */
+export function judgedInput<T extends object>(dto: new () => T, value: unknown, part: 'body' | 'query'): T {
+  const given = (value ?? {}) as object;
   const input = plainToInstance(
     dto,
     { ...given },

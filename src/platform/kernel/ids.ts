@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { freshBytes } from './random.js';
 
 declare const brand: unique symbol;
 type Branded<T, B extends string> = T & { readonly [brand]: B };
@@ -20,8 +20,6 @@ export function tenantId(value: string): TenantId {
   return value as TenantId;
 }
 
-let pool = Buffer.alloc(0);
-let used = 0;
 let lastMs = 0;
 let counter = 0;
 
@@ -30,10 +28,6 @@ let counter = 0;
  * Time-ordered ids keep the B-trees of hot tables append-only.
  */
 export function newId(now: number = Date.now()): string {
-  if (used + 8 > pool.length) {
-    pool = randomBytes(4096);
-    used = 0;
-  }
   if (now > lastMs) {
     lastMs = now;
     counter = 0;
@@ -43,8 +37,7 @@ export function newId(now: number = Date.now()): string {
   }
   const time = lastMs.toString(16).padStart(12, '0');
   const a = (0x7000 | counter).toString(16);
-  const random = pool.subarray(used, used + 8);
-  used += 8;
+  const random = freshBytes(8);
   random[0] = (random[0]! & 0x3f) | 0x80;
   const tail = random.toString('hex');
   return `${time.slice(0, 8)}-${time.slice(8)}-${a}-${tail.slice(0, 4)}-${tail.slice(4)}`;

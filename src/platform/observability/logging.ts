@@ -64,7 +64,9 @@ export function loggingParams(config: Pick<AppConfig, 'logLevel' | 'commitSha'>)
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       redact: ['authorization', '*.authorization', '*.headers.authorization', '*.password'],
-      serializers: { err: (error: { raw?: unknown }) => loggedError(error.raw ?? error) },
+      // pino-http makes a logger with the request in it even when it is told to be quiet: what is nothing needn't be written out.
+      wrapSerializers: false,
+      serializers: { err: (error: unknown) => loggedError(error), req: () => undefined },
       customAttributeKeys: { reqId: 'correlationId' },
       // One logger a request and not three, so that what the guard adds to it is in its last line as well.
       quietReqLogger: true,
