@@ -14,7 +14,7 @@ export function soundInput<T extends object>(dto: Class<T>, given: object): T | 
   if (!fields) known.set(dto, (fields = fieldsOf(dto)));
   if (fields.size === 0) return null;
   const input = new dto() as Record<string, unknown>;
-  for (const [key, value] of Object.entries(given)) {
+  for (const [key, value] of Object.entries(given as Record<string, unknown>)) {
     const field = fields.get(key);
     if (!field) return null;
     const read = field.parse && typeof value === 'string' ? field.parse(value) : value;
@@ -30,7 +30,7 @@ export function soundInput<T extends object>(dto: Class<T>, given: object): T | 
 
 /** The object or the list of objects in a field that was judged; null when something in it is wrong, or it is. */
 function nestedIn(dto: Class<object>, value: unknown): unknown {
-  if (!Array.isArray(value)) return value == null ? value : soundInput(dto, value as object);
+  if (!Array.isArray(value)) return value == null ? value : soundInput(dto, value);
   const items = value.map((item) => soundInput(dto, item as object));
   return items.includes(null) ? null : items;
 }
