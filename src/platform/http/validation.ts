@@ -47,7 +47,7 @@ export function checkInput<T extends object>(
 
 /** As `checkInput`, by class-validator: the reference, and the one that says what is wrong. */
 export function judgedInput<T extends object>(dto: new () => T, value: unknown, part: 'body' | 'query'): T {
-  const given = (value ?? {});
+  const given = value ?? {};
   const input = plainToInstance(
     dto,
     { ...given },
