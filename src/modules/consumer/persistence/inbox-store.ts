@@ -14,6 +14,7 @@ import {
 import type { KeyRef } from './replay-store.js';
 
 // By version, so that a parked key with many letters costs no more than another; the inbox is asked for settled versions only.
+// The arrays in sub-selects, so that the plan is kept: planned for the very lengths of a small batch, it takes five times as long.
 const KEY_STATES = sql(
   'consumer.key_states',
   `SELECT k.tenant_id AS "tenantId", k.aggregate_id AS "aggregateId", k.key_seq AS "keySeq", coalesce(m.applied_seq, 0) AS "appliedSeq",
@@ -26,7 +27,7 @@ const KEY_STATES = sql(
           CASE WHEN k.key_seq <= m.applied_seq THEN (
             SELECT event_id FROM event_inbox
              WHERE tenant_id = k.tenant_id AND aggregate_id = k.aggregate_id AND key_seq = k.key_seq LIMIT 1) END AS "appliedId"
-     FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS k(tenant_id, aggregate_id, key_seq)
+     FROM unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $3::int[])) AS k(tenant_id, aggregate_id, key_seq)
      LEFT JOIN event_key_marks m ON m.tenant_id = k.tenant_id AND m.aggregate_id = k.aggregate_id`,
 );
 

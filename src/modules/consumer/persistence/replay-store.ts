@@ -45,7 +45,7 @@ const PROMOTE = sql(
   `WITH run AS (
      SELECT d.tenant_id, d.dead_letter_id,
             d.key_seq - row_number() OVER key = d.applied_seq AS consecutive, bool_and(d.status <> 'DEAD') OVER key AS free
-       FROM (SELECT DISTINCT * FROM unnest($1::uuid[], $2::uuid[]) AS u(tenant_id, aggregate_id)) k
+       FROM (SELECT DISTINCT * FROM unnest((SELECT $1::uuid[]), (SELECT $2::uuid[])) AS u(tenant_id, aggregate_id)) k
       CROSS JOIN LATERAL (
         SELECT l.*, coalesce(m.applied_seq, 0) AS applied_seq
           FROM (SELECT 1) one
