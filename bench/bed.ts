@@ -13,22 +13,26 @@ import { BackgroundWork, UnitOfWork } from '../src/platform/database/unit-of-wor
 import type { EventLog } from '../src/platform/event-log/event-log.js';
 import { KafkaEventLog } from '../src/platform/event-log/kafka/kafka-event-log.js';
 import { PostgresEventLog } from '../src/platform/event-log/postgres/postgres-event-log.js';
+import { withDatabase } from '../test/support/server.js';
 import { startBroker, type Broker } from '../tools/kafka/broker.mjs';
+import { Ground } from './ground.js';
 
 const TOPIC_SPEC = { retentionMs: 10 ** 9, maxMessageBytes: 1_000_000 };
 
 /** What the measures stand on: a database on disk, as durable as in production, and a broker where one is asked for. */
-export class Bed {
+export class Bed extends Ground {
   private readonly undo: (() => Promise<unknown>)[] = [];
   private broker: Promise<Broker> | null = null;
   private topics = 0;
 
   private constructor(
     readonly home: string,
-    readonly database: EmbeddedDatabase,
+    override readonly database: EmbeddedDatabase,
     readonly app: DataSource,
     readonly background: DataSource,
-  ) {}
+  ) {
+    super(database);
+  }
 
   static async open(): Promise<Bed> {
     const home = mkdtempSync(join(tmpdir(), 'tartware-bench-'));
@@ -56,15 +60,20 @@ export class Bed {
     return new BackgroundWork(this.background);
   }
 
-  /** Statements of the superuser: fills tables, empties them. */
-  async sql<T extends object = object>(text: string, values: unknown[] = []): Promise<T[]> {
-    const client = new pg.Client({ connectionString: this.database.superUrl });
-    await client.connect();
-    try {
-      return (await client.query<T>(text, values)).rows;
-    } finally {
-      await client.end();
-    }
+  /** Another database on the same server, migrated and empty. Ends with the part. */
+  async another(name: string): Promise<Ground> {
+    await this.sql(`CREATE DATABASE ${name} OWNER tartware_owner`);
+    this.onClose(() => this.sql(`DROP DATABASE ${name} WITH (FORCE)`));
+    const { ownerUrl, appUrl, workerUrl, superUrl } = this.database;
+    const of = (url: string): string => withDatabase(url, name);
+    const ground = new Ground({
+      ownerUrl: of(ownerUrl),
+      appUrl: of(appUrl),
+      workerUrl: of(workerUrl),
+      superUrl: of(superUrl),
+    });
+    await runMigrations(ground.database.ownerUrl);
+    return ground;
   }
 
   /** A session of its own, to hold something open. Ends with the part. */
@@ -95,11 +104,6 @@ export class Bed {
       event_log_records, event_log_partitions, event_log_topics RESTART IDENTITY CASCADE`);
     await this.sql(`UPDATE outbox_slots SET owner = NULL, lease_until = '-infinity', low_water = 0`);
     await this.settle();
-  }
-
-  async settle(): Promise<void> {
-    await this.sql('VACUUM ANALYZE outbox_queue');
-    await this.sql('CHECKPOINT');
   }
 
   /** A log with a topic of its own. */

@@ -43,10 +43,15 @@ export const alone = (ours: number, unit: string): Measure => ({
   unit,
 });
 
-/** A part of the bench: its measures by name. */
+/** A part of the bench: its measures by name; none where what it needs is not there, which it says. */
 export type Part = (
   bed: import('./bed.js').Bed,
-  options: { readonly quick: boolean; readonly say: (line: string) => void },
+  options: {
+    readonly quick: boolean;
+    /** Tables of ten millions as well. */
+    readonly huge: boolean;
+    readonly say: (line: string) => void;
+  },
 ) => Promise<Record<string, Measure>>;
 
 /** Runs `work` and answers how long it took, ms. */

@@ -11,11 +11,15 @@ const ROOT = resolve(import.meta.dirname, '..');
 export const TS_HOOKS = ['--import', join(ROOT, 'test/support/ts-hooks.mjs')];
 /** USER_HZ: what /proc counts in, on every Linux. */
 const TICK_MS = 10;
+/** How often a service is asked whether it is ready. */
+const ASK_EVERY_MS = 10;
 
 /** A service that answers. */
 export interface ServiceProcess {
   readonly pid: number;
   readonly port: number;
+  /** Has it end, and waits for that; the part's end does so too. */
+  stop(): Promise<void>;
 }
 
 /**
@@ -46,17 +50,18 @@ export async function startService(
   });
   closeSync(file);
   const ended = new Promise<void>((resolveEnd) => child.once('close', () => resolveEnd()));
-  bed.onClose(async () => {
+  const stop = async (): Promise<void> => {
     child.kill('SIGTERM');
     await ended;
-  });
+  };
+  bed.onClose(stop);
   const died = ended.then(async () => {
     throw new Error(`${name} ended with ${child.exitCode}:\n${await readFile(log, 'utf8')}`);
   });
   died.catch(() => undefined);
   const answers = async (): Promise<boolean> => (await fetch(`http://127.0.0.1:${port}${ready}`)).ok;
-  await Promise.race([until(`${name} answers`, answers, 60_000), died]);
-  return { pid: child.pid!, port };
+  await Promise.race([until(`${name} answers`, answers, 60_000, ASK_EVERY_MS), died]);
+  return { pid: child.pid!, port, stop };
 }
 
 /** CPU that a process took so far, ms; with `children`, also those that it has and had. NaN where there is no /proc. */
@@ -70,6 +75,12 @@ export async function cpuMs(pid: number, children = false): Promise<number> {
     if (child?.parent === pid) ticks += child.own;
   }
   return ticks * TICK_MS;
+}
+
+/** Memory of a process that is resident, MB (2^20 bytes). NaN where there is no /proc. */
+export async function residentMb(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
 }
 
 /** CPU that children of a process took which have ended, ms. */

@@ -44,6 +44,15 @@ describe('inRounds', () => {
     expect(order).toEqual(['a', 'b', 'b', 'a', 'a', 'b']);
   });
 
+  it('counts the first round where nothing is to be warmed up', async () => {
+    const { rate } = await inRounds({ rate: '/s' }, [runner('us', [10, 20])], {
+      rounds: 2,
+      warmUp: false,
+      ...quiet,
+    });
+    expect(rate).toMatchObject({ ours: 15, spread: { ours: [10, 20] } });
+  });
+
   it('leaves a peer out of a measure that it says nothing of', async () => {
     const silent = { name: 'silent', round: async () => ({}) };
     const { rate } = await inRounds({ rate: '/s' }, [runner('ours', [1, 2]), silent], {

@@ -23,15 +23,17 @@ export function median(values: readonly number[]): number {
  *
  * @param units the unit of each measure
  * @param runners the first is ours
+ * @param options.warmUp false: for work that begins from nothing each time, in processes of its own
  * @returns medians with their spread; `ratio` is ours / theirs
  */
 export async function inRounds(
   units: Readonly<Record<string, string>>,
   runners: readonly [Runner, ...Runner[]],
-  { rounds, say }: { readonly rounds: number; readonly say: (line: string) => void },
+  options: { readonly rounds: number; readonly warmUp?: boolean; readonly say: (line: string) => void },
 ): Promise<Record<string, Measure>> {
+  const { rounds, warmUp = true, say } = options;
   const figures = new Map<string, Map<string, number[]>>();
-  for (let round = 0; round <= rounds; round++)
+  for (let round = warmUp ? 0 : 1; round <= rounds; round++)
     for (let turn = 0; turn < runners.length; turn++) {
       const runner = runners[(round + turn) % runners.length]!;
       const answered = await runner.round();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { Samples } from '../measure.js';
-import { stayOf, type LoadOrder, type LoadReport } from './orders.js';
+import { stayOf, type BookOrder, type GetOrder, type LoadOrder, type LoadReport } from './orders.js';
 
 // The load, a process of its own: as many connections as clients, each with one request at a time. HTTP/1.1 by hand on bare
 // sockets, since a client library takes as much CPU as a service that is fast, and both have to share it.
@@ -67,10 +67,13 @@ async function connected({ port, clients: many }: LoadOrder): Promise<readonly C
     connectedTo = port;
   }
   while (clients.length < many) clients.push(await Client.open(port));
-  return clients;
+  return clients.slice(0, many);
 }
 
-function requestOf({ token, house, kind }: LoadOrder, n: number): string {
+const getOf = ({ token, paths }: GetOrder, n: number): string =>
+  `GET ${paths[n % paths.length]!} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${token}\r\n\r\n`;
+
+function bookingOf({ token, house, kind }: BookOrder, n: number): string {
   const { propertyId, ratePlanId, guestId } = house;
   const body = JSON.stringify({ propertyId, ratePlanId, guestId, ...stayOf(house, kind, n), adults: 2 });
   return (
@@ -82,19 +85,21 @@ function requestOf({ token, house, kind }: LoadOrder, n: number): string {
 async function run(order: LoadOrder): Promise<LoadReport> {
   const all = await connected(order);
   const samples = new Samples();
-  let [n, booked, refused] = [order.from, 0, 0];
+  const good = order.kind === 'get' ? '200' : '201';
+  let [n, done, refused] = [order.from, 0, 0];
   const cpu = process.cpuUsage();
   const begun = performance.now();
   const until = begun + order.ms;
   await Promise.all(
     all.map(async (client) => {
       for (let at = performance.now(); at < until;) {
-        const answer = await client.ask(requestOf(order, n++));
+        const request = order.kind === 'get' ? getOf(order, n++) : bookingOf(order, n++);
+        const answer = await client.ask(request);
         const now = performance.now();
         samples.add(now - at);
         at = now;
         const status = answer.toString('latin1', 9, 12);
-        if (status === '201') booked++;
+        if (status === good) done++;
         else if (status === '409' && order.kind === 'hot' && answer.includes('"NO_AVAILABILITY"')) refused++;
         else throw new Error(`answered\n${answer.toString('latin1')}`);
       }
@@ -102,7 +107,7 @@ async function run(order: LoadOrder): Promise<LoadReport> {
   );
   const ms = performance.now() - begun;
   const { user, system } = process.cpuUsage(cpu);
-  return { booked, refused, ms, p50: samples.p50, p99: samples.p99, cpuMs: (user + system) / 1000 };
+  return { done, refused, ms, p50: samples.p50, p99: samples.p99, cpuMs: (user + system) / 1000 };
 }
 
 process.on('message', (order: LoadOrder) => {

@@ -9,21 +9,34 @@ export interface LoadHouse {
   readonly businessDate: IsoDate;
 }
 
-/** What the parent asks of the load's process. */
-export interface LoadOrder {
+interface Order {
   readonly port: number;
   readonly token: string;
-  readonly house: LoadHouse;
-  readonly kind: 'spread' | 'hot';
   readonly clients: number;
   readonly ms: number;
-  /** Ordinal of the first request; it decides the stay. */
+  /** Ordinal of the first request; it decides the stay, or the path. */
   readonly from: number;
 }
 
+/** Bookings. */
+export interface BookOrder extends Order {
+  readonly kind: 'spread' | 'hot';
+  readonly house: LoadHouse;
+}
+
+/** Reads of these paths, one after the other and all over again. */
+export interface GetOrder extends Order {
+  readonly kind: 'get';
+  readonly paths: readonly string[];
+}
+
+/** What the parent asks of the load's process. */
+export type LoadOrder = BookOrder | GetOrder;
+
 /** What the load's process answers. */
 export interface LoadReport {
-  readonly booked: number;
+  /** Bookings that were taken, or reads that were answered. */
+  readonly done: number;
   /** For lack of availability; anything else ends the bench. */
   readonly refused: number;
   /** From the first request to the last answer. */
@@ -56,7 +69,7 @@ function bitsOf(n: number): number {
 }
 
 /** One to three nights: anywhere in ten types and 50 nights, or in the first type and the week of the moment. */
-export function stayOf({ roomTypeIds, businessDate }: LoadHouse, kind: LoadOrder['kind'], n: number): Stay {
+export function stayOf({ roomTypeIds, businessDate }: LoadHouse, kind: BookOrder['kind'], n: number): Stay {
   const bits = bitsOf(n);
   const nights = 1 + (bits % LONGEST);
   const [first, days, type] =

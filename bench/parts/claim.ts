@@ -2,7 +2,7 @@ import { LeaseStore } from '../../src/modules/outbox/persistence/lease-store.js'
 import { QueueStore } from '../../src/modules/outbox/persistence/queue-store.js';
 import { LowWater } from '../../src/modules/outbox/relay/low-water.js';
 import { Reading } from '../../src/modules/outbox/relay/reading.js';
-import type { Bed } from '../bed.js';
+import type { BackgroundWork } from '../../src/platform/database/unit-of-work.js';
 import { alone, Samples, timed, type Part } from '../measure.js';
 import { fillOutbox } from './fill.js';
 
@@ -15,11 +15,11 @@ const GOES = 0.35;
 const GOES_EACH = 250;
 
 /** Claims of a hundred events, each acknowledged before the next, as the relay goes on. */
-async function claims(bed: Bed, rounds: number, each = EACH): Promise<Samples> {
+export async function claims(work: BackgroundWork, rounds: number, each = EACH): Promise<Samples> {
   const samples = new Samples();
-  const queue = new QueueStore(bed.work);
+  const queue = new QueueStore(work);
   const reading = new Reading();
-  const { held } = await new LeaseStore(bed.work).renew('bench', 3_600_000, () => 16);
+  const { held } = await new LeaseStore(work).renew('bench', 3_600_000, () => 16);
   const lowWater = new LowWater(queue, 'bench');
   let left = 0;
   for (let n = 0; n < rounds; n++) {
@@ -42,7 +42,7 @@ async function claims(bed: Bed, rounds: number, each = EACH): Promise<Samples> {
 }
 
 /** Claiming 100 events: of 100k and of 1M, of one tenant and of fifty, and with vacuum held back by an open transaction. */
-export const claim: Part = async (bed, { quick, say }) => {
+export const claim: Part = async (bed, { quick, huge, say }) => {
   const measures: Record<string, ReturnType<typeof alone>> = {};
   const note = (name: string, samples: Samples): void => {
     measures[`${name} p50`] = alone(samples.p50, 'ms');
@@ -53,19 +53,20 @@ export const claim: Part = async (bed, { quick, say }) => {
     [100_000, 1],
     [100_000, 50],
     ...(quick ? [] : [[1_000_000, 1] as const, [1_000_000, 50] as const]),
+    ...(huge ? [[10_000_000, 1] as const] : []),
   ] as const) {
     const name = `${size / 1000}k pending, ${tenants === 1 ? 'one tenant' : `${tenants} tenants`}`;
     say(`filling ${name}`);
     await bed.clear();
     await fillOutbox(bed, { keys: size, tenants });
-    await claims(bed, 20);
-    note(name, await claims(bed, CLAIMS));
+    await claims(bed.work, 20);
+    note(name, await claims(bed.work, CLAIMS));
     const holder = await bed.session();
     await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
     await holder.query('SELECT pg_current_xact_id(), count(*) FROM outbox_slots');
     say('vacuum held back, while a third of it goes');
-    await claims(bed, Math.floor((size * GOES) / (2 * GOES_EACH)), GOES_EACH);
-    note(`${name}, vacuum held back`, await claims(bed, CLAIMS));
+    await claims(bed.work, Math.floor((size * GOES) / (2 * GOES_EACH)), GOES_EACH);
+    note(`${name}, vacuum held back`, await claims(bed.work, CLAIMS));
     await holder.query('ROLLBACK');
   }
   return measures;

@@ -1,11 +1,11 @@
-import type { Bed } from '../bed.js';
+import type { Ground } from '../ground.js';
 
 /** In the order of their keys, as time makes them: events of `keys` keys of `tenants` tenants, `perKey` of each, all pending; as large as a reservation's. */
 export async function fillOutbox(
-  bed: Bed,
+  on: Ground,
   { keys, perKey = 1, tenants = 1 }: { keys: number; perKey?: number; tenants?: number },
 ): Promise<void> {
-  await bed.sql(
+  await on.sql(
     `WITH keys AS (
        SELECT k, uuidv7() AS aggregate_id,
               ('019a0000-0000-7000-8000-' || lpad((k % $3)::text, 12, '0'))::uuid AS tenant_id
@@ -27,6 +27,6 @@ export async function fillOutbox(
        FROM events`,
     [keys, perKey, tenants],
   );
-  await bed.sql('ANALYZE outbox_events');
-  await bed.settle();
+  await on.sql('ANALYZE outbox_events');
+  await on.settle();
 }

@@ -1,59 +1,93 @@
-import { LifecycleQueries } from '../../src/modules/lifecycle/queries/lifecycle-queries.js';
-import { makeContext } from '../../src/platform/context/op-context.js';
-import { newId, type TenantId } from '../../src/platform/kernel/ids.js';
-import { alone, Samples, timed, type Part } from '../measure.js';
+import { addDays } from '../../src/platform/kernel/dates.js';
+import type { TestHouse } from '../../test/support/fixtures.js';
+import type { Ground } from '../ground.js';
+import { Load } from '../load/load.js';
+import type { Measure, Part } from '../measure.js';
+import { startOurs, tokenOf } from '../ours.js';
+import { startMemory } from '../peers/memory/start.js';
+import type { ServiceProcess } from '../process.js';
+import { inRounds, type Runner } from '../rounds.js';
+import { fillReservations, OPEN_NIGHTS } from './fill-reservations.js';
 
-const LOOKUPS = 2_000;
+const CLIENTS = 4;
+/** Months and years that are asked for: their answers are long. */
+const RANGES = 100;
+const MONTH = 31;
+const YEAR = 365;
 
-interface Looked {
-  readonly id: string;
-  readonly correlationId: string;
+/** Paths to read, by what they are. */
+export type Reads = Readonly<Record<string, readonly string[]>>;
+
+/** Reservations and requests at random, and houses in turn, a week later each time. */
+export async function readsOf(on: Ground, { tenantId, day }: TestHouse, many: number): Promise<Reads> {
+  const events = await on.sql<{ id: string; request: string }>(
+    `SELECT aggregate_id AS id, correlation_id AS request FROM outbox_events WHERE tenant_id = $1 ORDER BY random() LIMIT $2`,
+    [tenantId, many],
+  );
+  const houses = await on.sql<{ id: string }>(
+    'SELECT property_id AS id FROM properties WHERE tenant_id = $1 ORDER BY code LIMIT $2',
+    [tenantId, RANGES],
+  );
+  const ranges = (what: string, nights: number): string[] =>
+    Array.from({ length: Math.min(many, RANGES) }, (_, n) => {
+      const from = day((7 * n) % (OPEN_NIGHTS - nights));
+      return `/v1/properties/${houses[n % houses.length]!.id}/${what}?from=${from}&to=${addDays(from, nights)}`;
+    });
+  return {
+    'reservation by id': events.map(({ id }) => `/v1/reservations/${id}`),
+    'availability of a month': ranges('availability', MONTH),
+    'occupancy of a year': ranges('occupancy', YEAR),
+    'lifecycle of a reservation': events.map(({ id }) => `/v1/reservations/${id}/lifecycle`),
+    'where a request is': events.map(({ request }) => `/v1/requests/${request}`),
+  };
 }
 
-/** "Where is my request?", with as many requests on record: by reservation and by correlation id. */
+/** Who answers reads: four clients that go on at once with the next. */
+export class Reader {
+  private from = 0;
+
+  constructor(
+    readonly name: string,
+    private readonly load: Load,
+    private readonly service: ServiceProcess,
+    private readonly token: string,
+  ) {}
+
+  /** Reads these paths for so long. */
+  async read(
+    paths: readonly string[],
+    ms: number,
+  ): Promise<{ readonly p50: number; readonly p99: number; readonly rate: number }> {
+    const { token, from } = this;
+    const { port } = this.service;
+    const order = { kind: 'get', port, token, paths, clients: CLIENTS, ms, from } as const;
+    const { done, p50, p99, ms: took } = await this.load.run(order);
+    this.from += done;
+    return { p50, p99, rate: done / (took / 1_000) };
+  }
+}
+
+/** Reads over HTTP with as many reservations on record, beside the same bytes from memory behind the same guard. */
 export const read: Part = async (bed, { quick, say }) => {
-  const requests = quick ? 100_000 : 1_000_000;
-  const tenantId = newId() as TenantId;
-  await bed.clear();
-  say(`filling ${requests} requests`);
-  await bed.sql(
-    `SET session_replication_role = replica;
-     CREATE TEMP TABLE made AS SELECT gen_random_uuid() AS id, gen_random_uuid() AS correlation_id, n
-       FROM generate_series(1, ${requests}) n;
-     INSERT INTO reservations (tenant_id, reservation_id, property_id, confirmation_number, status, room_type_id, rate_plan_id,
-       guest_id, arrival, departure, day_use, adults, children, babies, currency, nightly_minor, origin)
-     SELECT '${tenantId}', id, '${newId()}', translate(upper(lpad(to_hex(n), 8, 'z')), '01', 'XY'), 'CONFIRMED', '${newId()}',
-            '${newId()}', '${newId()}', '2027-03-01', '2027-03-02', false, 2, 0, 0, 'EUR', '{10000}', 'http'
-       FROM made;
-     INSERT INTO outbox_events (tenant_id, aggregate_id, key_seq, occurred_at, event_id, aggregate_type, event_type, event_version,
-       data, correlation_id, traceparent, actor, received_at)
-     SELECT '${tenantId}', id, 1, now(), gen_random_uuid(), 'reservation', 'reservation.created', 1, '{}', correlation_id,
-            '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', 'bench', now() FROM made;
-     INSERT INTO event_receipts (tenant_id, aggregate_id, key_seq, occurred_at, partition, log_offset)
-     SELECT '${tenantId}', id, 1, now(), n % 8, n FROM made;
-     INSERT INTO event_inbox (tenant_id, aggregate_id, key_seq, occurred_at, event_id, consumed_at)
-     SELECT '${tenantId}', id, 1, now(), gen_random_uuid(), now() FROM made;
-     INSERT INTO event_key_marks (tenant_id, aggregate_id, applied_seq) SELECT '${tenantId}', id, 1 FROM made;
-     ANALYZE`,
-  );
-  await bed.settle();
-  const sample = await bed.sql<Looked>(
-    `SELECT aggregate_id AS id, correlation_id AS "correlationId" FROM outbox_events ORDER BY event_id LIMIT ${LOOKUPS}`,
-  );
-  const ctx = makeContext({ tenantId, subject: 'bench', permissions: ['*'], source: 'system' });
-  const queries = new LifecycleQueries(bed.uow);
-  const measures: Record<string, ReturnType<typeof alone>> = {};
-  const looks: Record<string, (one: Looked) => Promise<unknown>> = {
-    'lifecycle of a reservation': (one: Looked) => queries.ofReservation(ctx, one.id, null, 51),
-    'where a request is': (one: Looked) => queries.ofRequest(ctx, one.correlationId, null, 51),
-  };
-  for (const [name, look] of Object.entries(looks)) {
-    for (const one of sample.slice(0, 50)) await look(one);
-    const samples = new Samples();
-    for (const one of sample) samples.add((await timed(() => look(one))).ms);
-    measures[`${name} p50`] = alone(samples.p50, 'ms');
-    measures[`${name} p99`] = alone(samples.p99, 'ms');
-    say(`${name}: p50 ${samples.p50.toFixed(2)} ms, p99 ${samples.p99.toFixed(2)} ms of ${samples.count}`);
+  const on = await bed.another('reads');
+  const house = await fillReservations(on, quick ? 100_000 : 1_000_000, say);
+  const reads = await readsOf(on, house, quick ? 300 : 2_000);
+  const load = Load.open(bed);
+  const token = await tokenOf(bed, house.tenantId);
+  const ours = await startOurs(bed, on);
+  const memory = await startMemory(bed, ours, token, Object.values(reads).flat());
+  const readers = [new Reader('ours', load, ours, token), new Reader('from memory', load, memory, token)];
+  const measures: Record<string, Measure> = {};
+  for (const [what, paths] of Object.entries(reads)) {
+    const runners = readers.map((reader): Runner => ({
+      name: reader.name,
+      round: async () => {
+        const { p50, p99, rate } = await reader.read(paths, quick ? 400 : 2_000);
+        return { [`${what}: p50`]: p50, [`${what}: p99`]: p99, [`${what}: requests/s`]: rate };
+      },
+    })) as [Runner, Runner];
+    const units = { [`${what}: p50`]: 'ms', [`${what}: p99`]: 'ms', [`${what}: requests/s`]: 'requests/s' };
+    Object.assign(measures, await inRounds(units, runners, { rounds: quick ? 2 : 5, say }));
   }
   return measures;
 };

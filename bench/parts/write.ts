@@ -1,16 +1,13 @@
 import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
-import { ROLE_PERMISSIONS } from '../../src/modules/identity/contract/permissions.js';
-import { TokenIssuer } from '../../src/modules/identity/contract/token-issuer.js';
-import type { AppConfig } from '../../src/platform/config/config.js';
 import { createHouse, type TestHouse } from '../../test/support/fixtures.js';
 import type { Bed } from '../bed.js';
 import { Load } from '../load/load.js';
-import { HOT_REQUESTS, HOT_ROOMS, SPREAD_NIGHTS, type LoadOrder } from '../load/orders.js';
+import { HOT_REQUESTS, HOT_ROOMS, SPREAD_NIGHTS, type BookOrder } from '../load/orders.js';
 import type { Part } from '../measure.js';
+import { jwksFile, startOurs, tokenOf } from '../ours.js';
 import { startNaive } from '../peers/naive/start.js';
 import { openPgbench } from '../peers/pgbench.js';
-import { cpuMs, startService, type ServiceProcess } from '../process.js';
+import { cpuMs, type ServiceProcess } from '../process.js';
 import { inRounds, type Runner } from '../rounds.js';
 
 const CLIENTS = 64;
@@ -35,15 +32,8 @@ const OVERSOLD = `
     FULL JOIN inventory_nights i USING (tenant_id, room_type_id, night)
    WHERE tenant_id = ANY($1) AND (coalesce(s.stays, 0) > coalesce(i.rooms, 0) OR coalesce(s.stays, 0) IS DISTINCT FROM i.sold)`;
 
-/** `npm start` with `APP_MODE=api` on the bed's database. */
-const startOurs = (bed: Bed): Promise<ServiceProcess> =>
-  startService(bed, 'api', [resolve(import.meta.dirname, '../../dist/src/main.js')], {
-    ready: '/health/readiness',
-    env: { APP_MODE: 'api', TARTWARE_HOME: bed.home, DATABASE_URL: bed.database.appUrl },
-  });
-
 /** Where each load books, and as whom. */
-type Places = Readonly<Record<LoadOrder['kind'], { readonly house: TestHouse; readonly token: string }>>;
+type Places = Readonly<Record<BookOrder['kind'], { readonly house: TestHouse; readonly token: string }>>;
 
 /** What runs bookings over HTTP: a service, and how the load speaks to it. */
 class Booked {
@@ -66,14 +56,14 @@ class Booked {
 
   async hot(): Promise<Record<string, number>> {
     const { report, rate, share } = await this.run('hot', this.hotFrom);
-    const asked = report.booked + report.refused;
+    const asked = report.done + report.refused;
     // The next round begins with a week of its own.
     this.hotFrom += Math.ceil(asked / HOT_REQUESTS) * HOT_REQUESTS;
     this.say(`${this.name}, hot: ${Math.round((100 * report.refused) / asked)} % refused for lack of rooms`);
     return { 'hot: decisions': rate, 'hot: p99': report.p99, 'hot: CPU of the load': share };
   }
 
-  private async run(kind: LoadOrder['kind'], from: number) {
+  private async run(kind: BookOrder['kind'], from: number) {
     // Nobody pays for what another one's writes left to be done.
     await this.bed.sql('CHECKPOINT');
     const { ms } = this;
@@ -86,7 +76,7 @@ class Booked {
     const before = await cpu();
     const report = await this.load.run({ port, token, house, kind, clients: CLIENTS, ms, from });
     const after = await cpu();
-    const answers = report.booked + report.refused;
+    const answers = report.done + report.refused;
     const each = (took: number): string => (took / answers).toFixed(2);
     const share = (100 * report.cpuMs) / (report.ms * availableParallelism());
     this.say(
@@ -106,18 +96,9 @@ export const write: Part = async (bed, { quick, say }) => {
   const rounds = quick ? 2 : 5;
   const ms = quick ? 2_000 : 5_000;
   const at = { superUrl: bed.database.superUrl };
-  const tokens = new TokenIssuer({
-    signingKeyFile: join(bed.home, 'keys/signing.jwk'),
-    jwksFile: join(bed.home, 'keys/jwks.json'),
-  } as AppConfig);
   const place = async (rooms: number, types: number, nights: number): Promise<Places['hot']> => {
     const house = await createHouse(at, { rooms, types, nights });
-    const permissions = ROLE_PERMISSIONS.staff;
-    const { tenantId } = house;
-    return {
-      house,
-      token: await tokens.issueToken({ tenantId, subject: 'bench', permissions, ttlSeconds: 86_400 }),
-    };
+    return { house, token: await tokenOf(bed, house.tenantId) };
   };
   const places: Places = {
     spread: await place(PLENTY, TYPES, SPREAD_NIGHTS),
@@ -125,10 +106,7 @@ export const write: Part = async (bed, { quick, say }) => {
   };
   say('starting the services');
   const load = Load.open(bed);
-  const [ours, naive] = await Promise.all([
-    startOurs(bed),
-    startNaive(bed, join(bed.home, 'keys/jwks.json')),
-  ]);
+  const [ours, naive] = await Promise.all([startOurs(bed, bed), startNaive(bed, jwksFile(bed))]);
   for (const { house } of Object.values(places)) await naive.furnish(house);
   const booked = (name: string, service: ServiceProcess): Booked =>
     new Booked(name, bed, load, service, places, ms, say);

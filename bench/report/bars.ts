@@ -64,6 +64,18 @@ export const BARS: readonly Bar[] = [
     },
   },
   { part: 'read', measure: / p99$/, text: '≤ 10 ms', met: atMost(10) },
+  { part: 'read', measure: / requests\/s$/, text: '≥ 0.5 × from memory', met: times(0.5, 'from memory') },
+  { part: 'replay', measure: /^commands\/s/, text: '≥ 2,000/s', met: ({ ours }) => ours >= 2_000 },
+  {
+    part: 'scale',
+    measure: / p99$/,
+    text: 'grows ≤ 1.2 ×',
+    met: ({ ratio }) => Math.max(...Object.values(ratio)) <= 1.2,
+  },
+  { part: 'walls', measure: /^cost of /, text: '≤ 10 %', met: atMost(10) },
+  { part: 'start', measure: 'ready', text: '≤ 1.5 s', met: atMost(1_500) },
+  { part: 'start', measure: /^memory /, text: '≤ 200 MB', met: atMost(200) },
+  { part: 'start', measure: /^growth of memory/, text: '≤ 1.1', met: atMost(1.1) },
 ];
 
 /** The bars of a measure. */
