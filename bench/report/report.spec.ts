@@ -85,6 +85,21 @@ describe('a bar', () => {
     expect(verdicts('drain', 'events/s to nowhere', all(100))).toEqual([true]);
   });
 
+  it('of scale is about growth, and held against the best of the smaller tables', () => {
+    const all = (p99: number) => ({ 'booking: p99': measure(p99, { '100,000': 10, '1,000,000': 11 }) });
+    expect(verdicts('scale', 'booking: p99', all(12))).toEqual([true]);
+    expect(verdicts('scale', 'booking: p99', all(12.1))).toEqual([false]);
+  });
+
+  it('of a read is about its p99 and about its rate, and each has its own', () => {
+    const all = {
+      'a: p99': measure(10, { 'from memory': 1 }),
+      'a: requests/s': measure(49, { 'from memory': 100 }),
+    };
+    expect(verdicts('read', 'a: p99', all)).toEqual([true]);
+    expect(verdicts('read', 'a: requests/s', all)).toEqual([false]);
+  });
+
   it('of the claim holds what comes last against what came first', () => {
     const all = (last: number) => ({
       '100k pending p99': measure(2),
