@@ -26,29 +26,30 @@ const TYPE_LIST = `
   INSERT INTO types SELECT row_number() OVER (ORDER BY property_id, room_type_id) - 1, property_id, room_type_id
     FROM room_types WHERE tenant_id = $1`;
 
-/** $1 confirmation numbers, $2 the business date. */
+/** $1 confirmation numbers, $2 the business date, $3 the rate plan. */
 const MADE = `
   INSERT INTO made
-  SELECT uuidv7(), uuidv7(), number, property_id, room_type_id, $2::date + first, $2::date + first + nights, nights
-    FROM (SELECT number, floor(random() * (SELECT count(*) FROM types))::int AS type, 1 + floor(random() * ${LONGEST})::int AS nights,
-                 floor(random() * ${OPEN_NIGHTS - LONGEST + 1})::int AS first FROM unnest($1::text[]) AS number) s
+  SELECT id, uuidv7(), number, property_id, room_type_id, arrival, arrival + nights, nights,
+         json_build_object('propertyId', property_id, 'confirmationNumber', number, 'status', 'CONFIRMED',
+           'roomTypeId', room_type_id, 'ratePlanId', $3::text, 'guestId', id, 'arrival', arrival, 'departure', arrival + nights,
+           'dayUse', false, 'adults', 2, 'children', 0, 'babies', 0, 'currency', 'EUR',
+           'nightlyMinor', array_fill(10000, ARRAY[nights]), 'roomNumber', null, 'origin', 'http', 'externalId', null,
+           'previous', null)
+    FROM (SELECT uuidv7() AS id, number, floor(random() * (SELECT count(*) FROM types))::int AS type,
+                 $2::date + floor(random() * ${OPEN_NIGHTS - LONGEST + 1})::int AS arrival,
+                 1 + floor(random() * ${LONGEST})::int AS nights FROM unnest($1::text[]) AS number) s
     JOIN types USING (type)`;
 
-const DATA = `json_build_object('propertyId', property_id, 'confirmationNumber', number, 'status', 'CONFIRMED',
-  'roomTypeId', room_type_id, 'ratePlanId', $2::text, 'guestId', id, 'arrival', arrival, 'departure', departure, 'dayUse', false,
-  'adults', 2, 'children', 0, 'babies', 0, 'currency', 'EUR', 'nightlyMinor', array_fill(10000, ARRAY[nights]), 'roomNumber', null,
-  'origin', 'http', 'externalId', null, 'previous', null)`;
-
-/** Everything that a booking leaves behind once it is applied, from `made`. $1 tenant, $2 rate plan. */
+/** What a booking leaves behind once it is applied, from `made`. $1 tenant. */
 const LEFT_BEHIND = [
   `INSERT INTO reservations (tenant_id, reservation_id, property_id, confirmation_number, status, room_type_id, rate_plan_id,
      guest_id, arrival, departure, day_use, adults, children, babies, currency, nightly_minor, origin)
-   SELECT $1, id, property_id, number, 'CONFIRMED', room_type_id, $2, gen_random_uuid(), arrival, departure, false, 2, 0, 0, 'EUR',
-          array_fill(10000::bigint, ARRAY[nights]), 'http' FROM made`,
+   SELECT $1, id, property_id, number, 'CONFIRMED', room_type_id, (data->>'ratePlanId')::uuid, gen_random_uuid(), arrival, departure,
+          false, 2, 0, 0, 'EUR', array_fill(10000::bigint, ARRAY[nights]), 'http' FROM made`,
   `WITH e AS (
      INSERT INTO outbox_events (tenant_id, aggregate_id, key_seq, occurred_at, event_id, aggregate_type, event_type, event_version,
        data, correlation_id, traceparent, actor, received_at)
-     SELECT $1, id, 1, now(), uuidv7(), 'reservation', 'reservation.created', 1, ${DATA}, correlation_id,
+     SELECT $1, id, 1, now(), uuidv7(), 'reservation', 'reservation.created', 1, data, correlation_id,
             '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', 'bench', now() FROM made
      RETURNING tenant_id, aggregate_id, key_seq, occurred_at, event_id),
    p AS (INSERT INTO event_receipts (tenant_id, aggregate_id, key_seq, occurred_at, partition, log_offset)
@@ -56,11 +57,15 @@ const LEFT_BEHIND = [
    i AS (INSERT INTO event_inbox (tenant_id, aggregate_id, key_seq, occurred_at, event_id, consumed_at)
      SELECT tenant_id, aggregate_id, key_seq, occurred_at, event_id, now() FROM e)
    INSERT INTO event_key_marks (tenant_id, aggregate_id, applied_seq) SELECT tenant_id, aggregate_id, key_seq FROM e`,
+];
+
+/** What it leaves behind that only bookings meet again. $1 tenant. */
+const OF_WRITES = [
   `INSERT INTO audit_log (tenant_id, audit_id, actor, source, ip, action, resource_type, resource_id, correlation_id, changes)
-   SELECT $1, uuidv7(), 'bench', 'http', '127.0.0.1', 'reservation.created', 'reservation', id, correlation_id, ${DATA} FROM made`,
+   SELECT $1, uuidv7(), 'bench', 'http', '127.0.0.1', 'reservation.created', 'reservation', id, correlation_id, data FROM made`,
   `INSERT INTO idempotency_keys (tenant_id, principal, key, request_hash, status, headers, body)
    SELECT $1, 'bench', gen_random_uuid()::text, sha256(number::bytea), 201, '{"content-type": "application/json; charset=utf-8"}',
-          ${DATA}::text || repeat(' ', 400) FROM made`,
+          data::text || repeat(' ', 400) FROM made`,
 ];
 
 /** The counters as the reservations have them. $1 tenant, $2 business date. */
@@ -81,15 +86,16 @@ const COUNTED = [
 ];
 
 /**
- * A tenant with so many reservations on record, of one to three nights, each with all that a booking and its event leave behind:
- * spread over houses of ten types and 400 nights. Ids and numbers are those that the application would give. Past the foreign
- * keys and the triggers of appending; the guests are not there.
+ * A tenant with so many reservations on record, of one to three nights, each with what a booking and its event leave behind:
+ * spread over houses of ten types and 400 nights. Ids and numbers are as the application gives them. Past the foreign keys and
+ * the triggers; the guests are not there.
+ * @param options.written audit rows and kept answers as well
  * @returns the first house, whose rooms don't run out
  */
 export async function fillReservations(
   on: Ground,
   many: number,
-  say: (line: string) => void,
+  { written = false, say }: { written?: boolean; say: (line: string) => void },
 ): Promise<TestHouse> {
   say(`filling ${many.toLocaleString('en')} reservations`);
   const at = on.database;
@@ -99,7 +105,7 @@ export async function fillReservations(
     await client.query(`SET session_replication_role = replica; SELECT setseed(0.5);
       CREATE TEMP TABLE types (type int, property_id uuid, room_type_id uuid);
       CREATE TEMP TABLE made (id uuid, correlation_id uuid, number text, property_id uuid, room_type_id uuid, arrival date,
-        departure date, nights int)`);
+        departure date, nights int, data json)`);
     await client.query(HOUSES, [tenantId, Math.max(2, Math.ceil(many / OF_A_HOUSE))]);
     await client.query(ROOM_TYPES, [tenantId]);
     await client.query(TYPE_LIST, [tenantId]);
@@ -109,8 +115,9 @@ export async function fillReservations(
         [Math.min(CHUNK, left)],
       );
       await client.query('TRUNCATE made');
-      await client.query(MADE, [rows.map(({ n }) => confirmationNumber(n)), businessDate]);
-      for (const insert of LEFT_BEHIND) await client.query(insert, [tenantId, ratePlanId]);
+      await client.query(MADE, [rows.map(({ n }) => confirmationNumber(n)), businessDate, ratePlanId]);
+      for (const insert of [...LEFT_BEHIND, ...(written ? OF_WRITES : [])])
+        await client.query(insert, [tenantId]);
     }
     for (const insert of COUNTED) await client.query(insert, [tenantId, businessDate]);
     // Now, and not by autovacuum in the midst of a measure.

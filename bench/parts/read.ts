@@ -70,7 +70,7 @@ export class Reader {
 /** Reads over HTTP with as many reservations on record, beside the same bytes from memory behind the same guard. */
 export const read: Part = async (bed, { quick, say }) => {
   const on = await bed.another('reads');
-  const house = await fillReservations(on, quick ? 100_000 : 1_000_000, say);
+  const house = await fillReservations(on, quick ? 100_000 : 1_000_000, { say });
   const reads = await readsOf(on, house, quick ? 300 : 2_000);
   const load = Load.open(bed);
   const token = await tokenOf(bed, house.tenantId);
@@ -82,7 +82,7 @@ export const read: Part = async (bed, { quick, say }) => {
     const runners = readers.map((reader): Runner => ({
       name: reader.name,
       round: async () => {
-        const { p50, p99, rate } = await reader.read(paths, quick ? 400 : 2_000);
+        const { p50, p99, rate } = await reader.read(paths, quick ? 300 : 2_000);
         return { [`${what}: p50`]: p50, [`${what}: p99`]: p99, [`${what}: requests/s`]: rate };
       },
     })) as [Runner, Runner];

@@ -44,7 +44,7 @@ class Site {
   ): Promise<Site> {
     const name = `${size.toLocaleString('en')} on record`;
     const on = await bed.another(`scale_${size}`);
-    const house = await fillReservations(on, size, say);
+    const house = await fillReservations(on, size, { written: true, say });
     const reads = await readsOf(on, house, SAMPLES);
     await fillOutbox(on, { keys: PENDING });
     const source = await openDataSource(on.database.workerUrl, {
