@@ -52,7 +52,9 @@ async function open(
     });
   const background = urls.worker === null ? null : await pool(urls.worker, 'worker', BACKGROUND_SETTINGS);
   try {
-    const front = urls.app === null ? background : await pool(urls.app, 'app', {}, REQUEST_STATEMENT_MS);
+    // A lease is how long this installation waits for what is silent.
+    const requestStatementMs = Math.min(REQUEST_STATEMENT_MS, config.outboxLeaseMs);
+    const front = urls.app === null ? background : await pool(urls.app, 'app', {}, requestStatementMs);
     if (front === null) throw new Error('no database address');
     return new Databases(front, background);
   } catch (error) {

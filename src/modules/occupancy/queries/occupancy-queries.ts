@@ -47,9 +47,11 @@ export class OccupancyQueries {
   async report(ctx: OpContext, propertyId: string, from: IsoDate, to: IsoDate): Promise<OccupancyReport> {
     requireRange(from, to, MAX_NIGHTS);
     return this.uow.run(ctx, 'occupancy.read', async (tx) => {
-      const [property] = await tx.query<{ currency: string }>(PROPERTY, [ctx.tenantId, propertyId]);
+      const [[property], rows] = await Promise.all([
+        tx.query<{ currency: string }>(PROPERTY, [ctx.tenantId, propertyId]),
+        tx.query<NightRow>(READ_NIGHTS, [ctx.tenantId, propertyId, from, to]),
+      ]);
       if (!property) throw notFound('property');
-      const rows = await tx.query<NightRow>(READ_NIGHTS, [ctx.tenantId, propertyId, from, to]);
       const nights = rows.map((row) => ({ ...row, occupancyPercent: percent(row.bookedRooms, row.rooms) }));
       return { propertyId, currency: property.currency, from, to, nights, totals: totalsOf(rows) };
     });
