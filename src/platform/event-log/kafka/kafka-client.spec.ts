@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { disconnect } from './kafka-client.js';
+import { KafkaJSConnectionError } from 'kafkajs';
+import { SILENT_SINK } from '../delivery/log-sink.js';
+import { createKafka, disconnect } from './kafka-client.js';
 
 describe('the farewell from Kafka', () => {
   beforeEach(() => void jest.useFakeTimers());
@@ -19,5 +21,28 @@ describe('the farewell from Kafka', () => {
     await expect(
       disconnect({ disconnect: () => Promise.reject(new Error('no broker')) }),
     ).resolves.toBeUndefined();
+  });
+});
+
+describe('a rejection that kafkajs leaves to nobody', () => {
+  const before = process.listeners('unhandledRejection');
+  const warnings: string[] = [];
+  createKafka({
+    brokers: ['localhost:1'],
+    clientId: 'test',
+    sink: { ...SILENT_SINK, warn: (line) => void warnings.push(line) },
+  });
+  createKafka({ brokers: ['localhost:1'], clientId: 'test', sink: SILENT_SINK });
+  const [hear, ...more] = process.listeners('unhandledRejection').filter((one) => !before.includes(one));
+  if (hear) process.removeListener('unhandledRejection', hear);
+
+  it('is told, by one listener a process, and ends nothing', () => {
+    expect(more).toEqual([]);
+    hear!(new KafkaJSConnectionError('Closed connection'), Promise.resolve());
+    expect(warnings).toEqual(['kafkajs left a failure to nobody: KafkaJSConnectionError: Closed connection']);
+  });
+
+  it('of anybody else ends the process', () => {
+    expect(() => hear!(new TypeError('ours'), Promise.resolve())).toThrow('ours');
   });
 });

@@ -1,4 +1,4 @@
-import { Kafka, logLevel, type logCreator, type RetryOptions } from 'kafkajs';
+import { Kafka, KafkaJSError, logLevel, type logCreator, type RetryOptions } from 'kafkajs';
 import { within } from '../../worker/within.js';
 import type { LogSink } from '../delivery/log-sink.js';
 import { leanEncoder } from './lean-encoder.js';
@@ -29,6 +29,7 @@ const REPEAT_MS = 30_000;
  * consumers of one Kafka object in one map, which each rejoin clears under the others' feet.
  */
 export function createKafka({ brokers, clientId, sink }: KafkaSettings, retry: RetryOptions = RETRY): Kafka {
+  hearUnheard(sink);
   return new Kafka({
     brokers: [...brokers],
     clientId,
@@ -37,6 +38,22 @@ export function createKafka({ brokers, clientId, sink }: KafkaSettings, retry: R
     requestTimeout: REQUEST_TIMEOUT_MS,
     logLevel: logLevel.WARN,
     logCreator: forwardTo(sink),
+  });
+}
+
+let heard = false;
+
+/**
+ * A connection that breaks in the midst of a rebalance rejects requests that kafkajs itself no longer waits for, and Node ends a
+ * process for a rejection that nobody hears. Of kafkajs's own errors it is told; whatever it felled shows by its silence, and is
+ * replaced. Anybody else's ends the process as before.
+ */
+function hearUnheard(sink: LogSink): void {
+  if (heard) return;
+  heard = true;
+  process.on('unhandledRejection', (reason) => {
+    if (!(reason instanceof KafkaJSError)) throw reason;
+    sink.warn(`kafkajs left a failure to nobody: ${reason.name}: ${reason.message}`);
   });
 }
 
