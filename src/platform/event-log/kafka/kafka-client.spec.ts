@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { KafkaJSConnectionError } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import { SILENT_SINK } from '../delivery/log-sink.js';
 import { createKafka, disconnect } from './kafka-client.js';
 
@@ -38,7 +38,7 @@ describe('a rejection that kafkajs leaves to nobody', () => {
 
   it('is told, by one listener a process, and ends nothing', () => {
     expect(more).toEqual([]);
-    hear!(new KafkaJSConnectionError('Closed connection'), Promise.resolve());
+    hear!(new kafkajs.KafkaJSConnectionError('Closed connection'), Promise.resolve());
     expect(warnings).toEqual(['kafkajs left a failure to nobody: KafkaJSConnectionError: Closed connection']);
   });
 

@@ -1,4 +1,4 @@
-import { Kafka, KafkaJSError, logLevel, type logCreator, type RetryOptions } from 'kafkajs';
+import kafkajs, { Kafka, logLevel, type logCreator, type RetryOptions } from 'kafkajs';
 import { within } from '../../worker/within.js';
 import type { LogSink } from '../delivery/log-sink.js';
 import { leanEncoder } from './lean-encoder.js';
@@ -52,7 +52,7 @@ function hearUnheard(sink: LogSink): void {
   if (heard) return;
   heard = true;
   process.on('unhandledRejection', (reason) => {
-    if (!(reason instanceof KafkaJSError)) throw reason;
+    if (!(reason instanceof kafkajs.KafkaJSError)) throw reason;
     sink.warn(`kafkajs left a failure to nobody: ${reason.name}: ${reason.message}`);
   });
 }
