@@ -27,6 +27,9 @@ export interface OffsetRange {
 // Node finds only the first few names of kafkajs's CommonJS exports; the others are to be had from the default import.
 const { ConfigResourceTypes, ConfigSource } = kafkajs;
 
+/** Waits for a partition's leader, which takes over a moment after its topic was made or its predecessor left, ms. */
+const TAKE_OVER_MS = [50, 100, 200, 400, 800];
+
 /** Topics as the brokers know them. A connection a question: they are few, and none has to survive a broker's restart. */
 export class KafkaTopics {
   constructor(private readonly settings: KafkaSettings) {}
@@ -103,12 +106,21 @@ export class KafkaTopics {
 
   /** The range of every partition. @throws UnknownTopicError, LogUnavailableError */
   async ranges(topic: string): Promise<Map<number, OffsetRange>> {
-    return this.ask(topic, async (admin) => {
+    const question = async (admin: Admin): Promise<Map<number, OffsetRange>> => {
       const offsets = await admin.fetchTopicOffsets(topic);
       return new Map(
         offsets.map(({ partition, low, high }) => [partition, { low: BigInt(low), high: BigInt(high) }]),
       );
-    });
+    };
+    for (const waitMs of TAKE_OVER_MS)
+      try {
+        return await this.ask(topic, question);
+      } catch (error) {
+        // kafkajs gives up at once where its metadata name a broker that doesn't lead yet, or no longer.
+        if (protocolTypeOf(error) !== 'NOT_LEADER_FOR_PARTITION') throw error;
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+      }
+    return this.ask(topic, question);
   }
 
   /** @throws LogUnavailableError */
