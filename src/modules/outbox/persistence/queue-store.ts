@@ -150,7 +150,9 @@ const LAST_ID = sql(
 const WRITERS = sql(
   'outbox.writers',
   `SELECT virtualtransaction AS writer FROM pg_locks
-    WHERE relation = 'outbox_queue'::regclass AND mode = 'RowExclusiveLock' AND granted`,
+    WHERE relation = 'outbox_queue'::regclass AND mode = 'RowExclusiveLock' AND granted
+      -- A clone of this database on the same server has a table of the same number.
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
 );
 const RAISE = sql(
   'outbox.raise_low_water',
