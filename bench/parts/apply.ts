@@ -1,24 +1,16 @@
 import type { Kafka } from 'kafkajs';
-import { Projectors } from '../../src/modules/consumer/contract/projector.js';
-import { EventProcessor } from '../../src/modules/consumer/processing/event-processor.js';
-import { OccupancyProjector } from '../../src/modules/occupancy/consumers/occupancy-projector.js';
 import { toLogRecord } from '../../src/modules/outbox/domain/envelope.js';
 import { partitionOf } from '../../src/modules/outbox/domain/slots.js';
 import { slotOf } from '../../src/modules/outbox/contract/events.js';
-import type {
-  BatchHandler,
-  EventLog,
-  LogRecord,
-  RecordBatch,
-} from '../../src/platform/event-log/event-log.js';
+import type { EventLog, LogRecord } from '../../src/platform/event-log/event-log.js';
 import { addDays, isoDate } from '../../src/platform/kernel/dates.js';
 import { newId } from '../../src/platform/kernel/ids.js';
 import type { Bed } from '../bed.js';
+import { consume } from '../consumer.js';
 import { alone, type Measure, type Part, timed } from '../measure.js';
 import { kafkajs } from '../peers/kafkajs.js';
 import { inRounds, type Runner } from '../rounds.js';
 
-const quiet = { warn: () => undefined, error: (line: string) => process.stderr.write(`${line}\n`) };
 const UNIT = 'events/s';
 /** Events of one call of `append`. */
 const CHUNK = 2_000;
@@ -93,27 +85,22 @@ class Bookings {
   }
 }
 
-/** Hands batches on, and counts what is committed. */
-class Counted implements BatchHandler {
+/** How many events are applied. */
+class Count {
   applied = 0;
   private awaiting: { readonly count: number; readonly reached: () => void } | null = null;
 
-  constructor(private readonly events: EventProcessor) {}
-
-  assigned = (topic: string, partition: number): Promise<bigint | null> =>
-    this.events.assigned(topic, partition);
-  revoked = (topic: string, partition: number): Promise<void> => this.events.revoked(topic, partition);
-
-  async batch(batch: RecordBatch): Promise<bigint> {
-    const next = await this.events.batch(batch);
-    this.applied += Number(next - batch.records[0]!.offset);
+  add(events: number): void {
+    this.applied += events;
     if (this.awaiting && this.applied >= this.awaiting.count) this.awaiting.reached();
-    return next;
   }
 
   /** Resolves once `count` events are applied. */
   reaches(count: number): Promise<void> {
-    return new Promise((reached) => (this.awaiting = { count, reached }));
+    return new Promise((reached) => {
+      this.awaiting = { count, reached };
+      this.add(0);
+    });
   }
 }
 
@@ -128,21 +115,10 @@ async function unapplied(bed: Bed): Promise<void> {
   await bed.sql('TRUNCATE occupancy_nights');
 }
 
-/** Our consumer with its projections, begun; a group of its own, so that it reads from the beginning. */
-async function consume(
-  bed: Bed,
-  log: EventLog,
-  topic: string,
-): Promise<{ readonly counted: Counted; stop(): Promise<void> }> {
-  const projectors = new Projectors();
-  new OccupancyProjector(projectors);
-  const group = newId();
-  const options = { group, owner: 'bench', maxRetries: 3, retryBackoffMs: 50 };
-  const counted = new Counted(new EventProcessor(bed.work, projectors, options, quiet));
-  const limits = { topic, group, maxBatchRecords: 500, maxBatchBytes: 4_194_304 };
-  const subscription = await log.subscribe(limits, counted);
-  return { counted, stop: () => subscription.stop() };
-}
+const counting =
+  (count: Count): Parameters<typeof consume>[3] =>
+  ({ records }, next) =>
+    count.add(Number(next - records[0]!.offset));
 
 /** From joining the group to the commit of the last event's effect. */
 const ours = (bed: Bed, log: EventLog, topic: string, measure: string, events: number): Runner => ({
@@ -150,9 +126,10 @@ const ours = (bed: Bed, log: EventLog, topic: string, measure: string, events: n
   async round() {
     await unapplied(bed);
     const { result, ms } = await timed(async () => {
-      const consuming = await consume(bed, log, topic);
-      await consuming.counted.reaches(events);
-      return consuming;
+      const count = new Count();
+      const subscription = await consume(bed, log, topic, counting(count));
+      await count.reaches(events);
+      return subscription;
     });
     await result.stop();
     const [{ n }] = (await bed.sql<{ n: number }>(`SELECT count(*)::int AS n FROM event_inbox`)) as [
@@ -201,7 +178,8 @@ async function catchingUp(
   const { log, topic } = await bed.log('kafka');
   const bookings = new Bookings(8);
   await append(log, topic, bookings.next(backlog, 1));
-  const { counted, stop } = await consume(bed, log, topic);
+  const count = new Count();
+  const subscription = await consume(bed, log, topic, counting(count));
   const begun = performance.now();
   let produced = backlog;
   let fall = 0;
@@ -211,15 +189,15 @@ async function catchingUp(
     await log.append(topic, records);
     produced += records.length;
     const elapsed = performance.now() - begun;
-    const lag = produced - counted.applied;
+    const lag = produced - count.applied;
     // Until the backlog is gone: what is left then is what just came in.
     if (fall === 0 && lag <= rate) fall = (backlog - lag) / (elapsed / 1000);
     const wait = turn * every - elapsed;
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
   }
-  if (fall === 0) fall = (backlog - (produced - counted.applied)) / ((performance.now() - begun) / 1000);
-  if (counted.applied < produced) await counted.reaches(produced);
-  await stop();
+  if (fall === 0) fall = (backlog - (produced - count.applied)) / ((performance.now() - begun) / 1000);
+  if (count.applied < produced) await count.reaches(produced);
+  await subscription.stop();
   return alone(fall, UNIT);
 }
 

@@ -1,40 +1,14 @@
-import { Projectors } from '../../src/modules/consumer/contract/projector.js';
-import { EventProcessor } from '../../src/modules/consumer/processing/event-processor.js';
-import { OccupancyProjector } from '../../src/modules/occupancy/consumers/occupancy-projector.js';
 import { appendChanges, onEventsCommitted } from '../../src/modules/outbox/contract/append-changes.js';
 import type { EventEnvelope } from '../../src/modules/outbox/contract/events.js';
 import { OutboxRelay } from '../../src/modules/outbox/relay/outbox-relay.js';
 import { makeContext } from '../../src/platform/context/op-context.js';
-import type { BatchHandler, RecordBatch } from '../../src/platform/event-log/event-log.js';
 import { newId, type TenantId } from '../../src/platform/kernel/ids.js';
 import type { Bed } from '../bed.js';
+import { consume, quiet } from '../consumer.js';
 import { alone, Samples, type Part } from '../measure.js';
 
-const quiet = { warn: () => undefined, error: (line: string) => process.stderr.write(`${line}\n`) };
 const tenantId = newId() as TenantId;
 const propertyId = newId();
-
-/** Hands batches on, and notes of each event when its effect was committed. */
-class Watched implements BatchHandler {
-  readonly appliedAt = new Map<string, number>();
-
-  constructor(private readonly events: EventProcessor) {}
-
-  assigned = (topic: string, partition: number): Promise<bigint | null> =>
-    this.events.assigned(topic, partition);
-  revoked = (topic: string, partition: number): Promise<void> => this.events.revoked(topic, partition);
-
-  async batch(batch: RecordBatch): Promise<bigint> {
-    const next = await this.events.batch(batch);
-    const now = performance.now();
-    for (const record of batch.records) {
-      if (record.offset >= next) continue;
-      const { aggregateId } = JSON.parse(record.value!.toString()) as EventEnvelope;
-      this.appliedAt.set(aggregateId, now);
-    }
-    return next;
-  }
-}
 
 /** The data of a reservation of two nights. */
 const DATA = {
@@ -125,21 +99,12 @@ export async function latencyAt(
     { topic, leaseMs: 10_000, sweepIntervalMs: 1_000, batchSize: 500, retryScheduleMs: [1_000] },
     quiet,
   );
-  const projectors = new Projectors();
-  new OccupancyProjector(projectors);
-  const group = newId();
-  const watched = new Watched(
-    new EventProcessor(
-      bed.work,
-      projectors,
-      { group, owner: 'bench', maxRetries: 3, retryBackoffMs: 50 },
-      quiet,
-    ),
-  );
-  const subscription = await log.subscribe(
-    { topic, group, maxBatchRecords: 500, maxBatchBytes: 4_194_304 },
-    watched,
-  );
+  const appliedAt = new Map<string, number>();
+  const subscription = await consume(bed, log, topic, ({ records }, next) => {
+    const now = performance.now();
+    for (const { offset, value } of records)
+      if (offset < next) appliedAt.set((JSON.parse(value!.toString()) as EventEnvelope).aggregateId, now);
+  });
   relay.start();
   const deaf = onEventsCommitted(() => relay.wake());
   const desk = new Desk(bed);
@@ -161,7 +126,7 @@ export async function latencyAt(
   const { user, system } = process.cpuUsage(cpu);
   say(`cpu of this process ${((user + system) / 10 / (performance.now() - begun)).toFixed(0)} %`);
   const late = performance.now() + 30_000;
-  while ([...desk.committedAt.keys()].some((key) => !watched.appliedAt.has(key))) {
+  while ([...desk.committedAt.keys()].some((key) => !appliedAt.has(key))) {
     if (performance.now() > late) throw new Error('some events were not applied within 30 s');
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -178,8 +143,7 @@ export async function latencyAt(
     `${kind}, ${rate}/s: from the transaction's begin to the log p50 ${stages!.log.toFixed(1)} ms, on to the effect ${stages!.effect.toFixed(1)} ms`,
   );
   const samples = new Samples();
-  for (const [key, committed] of desk.committedAt)
-    samples.add(Math.max(0, watched.appliedAt.get(key)! - committed));
+  for (const [key, committed] of desk.committedAt) samples.add(Math.max(0, appliedAt.get(key)! - committed));
   return samples;
 }
 
