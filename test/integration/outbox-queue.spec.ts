@@ -244,6 +244,26 @@ describe('the outbox queue', () => {
       expect(await mark()).toBe(await last());
     });
 
+    it('that a writer of another database on the server does not hold', async () => {
+      const other = await ReliablePath.open();
+      try {
+        const held = await holdAll('me');
+        const lowWater = new LowWater(queue, 'me');
+        const ctx = of(other.house.tenantId);
+        await other.uow.run(ctx, 'test.slow', async (tx) => {
+          await append(tx, ctx, inSlot(), 1, {});
+          await put(inSlot(), [1]);
+          const { events } = await queue.claim([range()]);
+          await queue.acknowledge('me', held, [{ event: events[0]!, partition: 0, offset: 0n }], []);
+          await lowWater.step(held);
+          await lowWater.step(held);
+        });
+        expect(await mark()).toBe(await last());
+      } finally {
+        await other.close();
+      }
+    });
+
     it('that only the owner of the slot moves', async () => {
       const held = await holdAll('me');
       await put(inSlot(), [1]);

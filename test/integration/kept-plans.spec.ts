@@ -1,0 +1,57 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { DataSource } from 'typeorm';
+import { readKeyStates } from '../../src/modules/consumer/persistence/inbox-store.js';
+import { promoteParked } from '../../src/modules/consumer/persistence/replay-store.js';
+import { FIRST_TENANT } from '../../src/modules/outbox/contract/queue-heads.js';
+import { QueueStore } from '../../src/modules/outbox/persistence/queue-store.js';
+import { openDataSource } from '../../src/platform/database/data-source.js';
+import { BACKGROUND_SETTINGS } from '../../src/platform/database/database.module.js';
+import { BackgroundWork } from '../../src/platform/database/unit-of-work.js';
+import { newId } from '../../src/platform/kernel/ids.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+
+/** PostgreSQL tries five plans for the values at hand, and then keeps one for all, if it doesn't look dearer. */
+const RUNS = 7;
+
+describe('the loops’ statements keep their plan, whatever the lengths of their arrays', () => {
+  let db: TestDatabase;
+  let source: DataSource;
+  let work: BackgroundWork;
+
+  beforeEach(async () => {
+    db = await createTestDatabase();
+    source = await openDataSource(db.workerUrl, {
+      poolSize: 1,
+      applicationName: 'tartware-test',
+      entities: [],
+      settings: BACKGROUND_SETTINGS,
+    });
+    work = new BackgroundWork(source);
+  });
+  afterEach(async () => {
+    await source.destroy();
+    await db.drop();
+  });
+
+  const key = { tenantId: newId(), aggregateId: newId() };
+  const runs: Readonly<Record<string, () => Promise<unknown>>> = {
+    'outbox.claim': () =>
+      new QueueStore(work).claim([{ slot: 3, priority: 0, from: FIRST_TENANT, limit: 100 }]),
+    'consumer.key_states': () =>
+      work.run('test', (tx) =>
+        readKeyStates(tx, [
+          { ...key, keySeq: 1, eventId: newId(), occurredAt: '2026-01-01T00:00:00.000000Z' },
+        ]),
+      ),
+    'consumer.promote_parked': () => work.run('test', (tx) => promoteParked(tx, [key])),
+  };
+
+  it.each(Object.keys(runs))('%s', async (name) => {
+    for (let n = 0; n < RUNS; n++) await runs[name]!();
+    const [plans] = await source.query<{ custom: number; kept: number }[]>(
+      `SELECT custom_plans::int AS custom, generic_plans::int AS kept FROM pg_prepared_statements WHERE name = $1`,
+      [name],
+    );
+    expect(plans).toEqual({ custom: 5, kept: RUNS - 5 });
+  });
+});
