@@ -167,7 +167,7 @@ export function startConsumer(house: House, name: string, batchSize: number): Pr
   const processor = new EventProcessor(
     work,
     projectors,
-    { group: 'group', owner: name, maxRetries: doubles.maxRetries, retryBackoffMs: 4 },
+    { group: 'group', owner: name, maxRetries: doubles.maxRetries, retryBackoffMs: 4, maxBatchRecords: 500 },
     SILENT,
     { now: () => world.now, wait: (ms) => world.sleep(proc, ms), random: () => world.random.next() },
   );
