@@ -62,7 +62,7 @@ describe('on half-open connections to PostgreSQL', () => {
     new EventProcessor(
       work.answeredWithin(LEASE_MS),
       projectors,
-      { group: GROUP, owner: 'me', maxRetries: 3, retryBackoffMs: 1 },
+      { group: GROUP, owner: 'me', maxRetries: 3, retryBackoffMs: 1, maxBatchRecords: 500 },
       new Reports(),
     );
   /** So many connections lie idle in the pool now. */

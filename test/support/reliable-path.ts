@@ -160,6 +160,7 @@ export class ReliablePath {
         owner: options.owner ?? 'tester',
         maxRetries: options.maxRetries ?? 3,
         retryBackoffMs: 1,
+        maxBatchRecords: 500,
       },
       this.reports,
     );

@@ -17,24 +17,21 @@ pg.types.setTypeParser(DATE, (text) => text);
 pg.types.setTypeParser(INT8, safe);
 pg.types.setTypeParser(INT8_ARRAY, (text) => (text === '{}' ? [] : text.slice(1, -1).split(',').map(safe)));
 
-/**
- * A pool of connections under TypeORM. Ten serve two cores better than twenty.
- * @param applicationName shown in pg_stat_activity
- */
-export async function openDataSource(
-  url: string,
-  options: {
-    poolSize: number;
-    applicationName: string;
-    entities: EntityTarget<ObjectLiteral>[];
-    /** How long a statement may take, ms: the server's limit; by default 15 s. */
-    statementTimeoutMs?: number;
-    /** Server settings of each connection, besides `statement_timeout`. */
-    settings?: Readonly<Record<string, string>>;
-    /** DATABASE_POOLER=transaction: nothing may outlive a transaction, neither prepared statements nor settings. */
-    pooled?: boolean;
-  },
-): Promise<DataSource> {
+export interface PoolOptions {
+  readonly poolSize: number;
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
+  readonly entities: EntityTarget<ObjectLiteral>[];
+  /** How long a statement may take, ms: the server's limit; by default 15 s. */
+  readonly statementTimeoutMs?: number;
+  /** Server settings of each connection, besides `statement_timeout`. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** DATABASE_POOLER=transaction: nothing may outlive a transaction, neither prepared statements nor settings. */
+  readonly pooled?: boolean;
+}
+
+/** A pool of connections under TypeORM. Ten serve two cores better than twenty. */
+export async function openDataSource(url: string, options: PoolOptions): Promise<DataSource> {
   const { statementTimeoutMs = STATEMENT_TIMEOUT_MS } = options;
   const source = new DataSource({
     type: 'postgres',

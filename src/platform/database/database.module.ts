@@ -1,7 +1,7 @@
 import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import type { DataSource, EntityTarget, ObjectLiteral } from 'typeorm';
 import type { AppConfig } from '../config/config.js';
-import { openDataSource } from './data-source.js';
+import { openDataSource, type PoolOptions } from './data-source.js';
 import { BackgroundWork, UnitOfWork } from './unit-of-work.js';
 
 /** The addresses of one process: of the application's role, of the background role, or both. */
@@ -39,9 +39,13 @@ async function open(
   urls: DatabaseUrls,
   entities: EntityTarget<ObjectLiteral>[],
 ): Promise<Databases> {
-  const pool = (url: string, role: string, settings = {}, statementTimeoutMs?: number): Promise<DataSource> =>
+  const pool = (
+    url: string,
+    role: string,
+    { settings = {}, ...own }: Partial<PoolOptions>,
+  ): Promise<DataSource> =>
     openDataSource(url, {
-      ...(statementTimeoutMs !== undefined && { statementTimeoutMs }),
+      ...own,
       poolSize: config.databasePoolSize,
       applicationName: `tartware-${role}`,
       entities,
@@ -50,11 +54,12 @@ async function open(
       settings: { ...settings, idle_in_transaction_session_timeout: String(config.outboxLeaseMs) },
       pooled: config.databasePooled,
     });
-  const background = urls.worker === null ? null : await pool(urls.worker, 'worker', BACKGROUND_SETTINGS);
+  const background =
+    urls.worker === null ? null : await pool(urls.worker, 'worker', { settings: BACKGROUND_SETTINGS });
   try {
     // A lease is how long this installation waits for what is silent.
-    const requestStatementMs = Math.min(REQUEST_STATEMENT_MS, config.outboxLeaseMs);
-    const front = urls.app === null ? background : await pool(urls.app, 'app', {}, requestStatementMs);
+    const statementTimeoutMs = Math.min(REQUEST_STATEMENT_MS, config.outboxLeaseMs);
+    const front = urls.app === null ? background : await pool(urls.app, 'app', { statementTimeoutMs });
     if (front === null) throw new Error('no database address');
     return new Databases(front, background);
   } catch (error) {

@@ -27,7 +27,7 @@ export interface ProcessorOptions {
   /** KAFKA_RETRY_BACKOFF_MS */
   readonly retryBackoffMs: number;
   /** KAFKA_MAX_BATCH_RECORDS: records applied in one transaction. */
-  readonly maxBatchRecords?: number;
+  readonly maxBatchRecords: number;
 }
 
 /** How time passes: a monotonic clock, ms, and what retries wait by. */
@@ -64,11 +64,8 @@ export class EventProcessor implements BatchHandler {
     this.suspects = new Suspects(time.now);
     this.offsets = new OffsetStore(work, options.group, options.owner);
     this.applier = new BatchApplier(work, this.offsets, projectors, options.group);
-    this.together = new Together(
-      this.applier,
-      options.maxBatchRecords ?? MOST_RECORDS,
-      time.now,
-      (attempt, begun) => this.applied(attempt, begun),
+    this.together = new Together(this.applier, options.maxBatchRecords, time.now, (attempt, begun) =>
+      this.applied(attempt, begun),
     );
   }
 
@@ -246,8 +243,6 @@ export class EventProcessor implements BatchHandler {
   }
 }
 
-/** Records of one transaction, unless configured. */
-const MOST_RECORDS = 500;
 /** Events behind a suspect that are tried, and undone, to see whether it alone fails. */
 const WITNESSES = 10;
 

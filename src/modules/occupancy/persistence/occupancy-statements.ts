@@ -20,8 +20,10 @@ export const PROPERTY = sql(
   `SELECT currency FROM properties WHERE tenant_id = $1 AND property_id = $2`,
 );
 
-// Type by type (OFFSET 0): as a join it goes by night through every house of the tenant.
-/** Nights of [$3, $4) with occupancy and capacity, every night of the range, in order. */
+/**
+ * Nights of [$3, $4) with occupancy and capacity, every night of the range, in order. Capacity type by type (OFFSET 0): as a join
+ * it goes by night through every house of the tenant.
+ */
 export const READ_NIGHTS = sql(
   'occupancy.read_nights',
   `SELECT n.night::date AS night, coalesce(o.booked_rooms, 0) AS "bookedRooms",

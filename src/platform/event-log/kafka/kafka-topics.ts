@@ -112,15 +112,15 @@ export class KafkaTopics {
         offsets.map(({ partition, low, high }) => [partition, { low: BigInt(low), high: BigInt(high) }]),
       );
     };
-    for (const waitMs of TAKE_OVER_MS)
+    for (let tries = 0; ; tries++)
       try {
         return await this.ask(topic, question);
       } catch (error) {
+        const waitMs = TAKE_OVER_MS[tries];
         // kafkajs gives up at once where its metadata name a broker that doesn't lead yet, or no longer.
-        if (protocolTypeOf(error) !== 'NOT_LEADER_FOR_PARTITION') throw error;
+        if (waitMs === undefined || protocolTypeOf(error) !== 'NOT_LEADER_FOR_PARTITION') throw error;
         await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
-    return this.ask(topic, question);
   }
 
   /** @throws LogUnavailableError */
