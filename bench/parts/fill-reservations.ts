@@ -79,6 +79,11 @@ const COUNTED = [
                  WHERE tenant_id = $1 GROUP BY 1, 2) s ON s.room_type_id = t.room_type_id AND s.night = n.night
     WHERE t.tenant_id = $1
    ON CONFLICT (tenant_id, room_type_id, night) DO UPDATE SET sold = excluded.sold`,
+  `INSERT INTO capacity_nights (tenant_id, property_id, night, rooms)
+   SELECT tenant_id, property_id, night, sum(i.rooms)
+     FROM inventory_nights i JOIN room_types t USING (tenant_id, room_type_id)
+    WHERE tenant_id = $1 AND night >= $2 GROUP BY 1, 2, 3
+   ON CONFLICT DO NOTHING`,
   `INSERT INTO occupancy_nights (tenant_id, property_id, night, booked_rooms, booked_revenue_minor)
    SELECT tenant_id, property_id, night, sum(sold), 10000 * sum(sold)
      FROM inventory_nights JOIN room_types USING (tenant_id, room_type_id)

@@ -109,6 +109,7 @@ export async function judge(superUrl: string, load: Told, tail: Tail): Promise<V
     unlikeRecount:
       faults['occupancyUnlikeRecount']! +
       faults['countersUnlikeRecount']! +
+      faults['capacityUnlikeRecount']! +
       faults['gaps']! +
       faults['blocked']!,
     notReplayable: letters!.notReplayable,

@@ -394,6 +394,32 @@ describe('inventory', () => {
     expect(left.body.data[0].nights).toEqual([{ night: addDays(TODAY, 6), rooms: 4, sold: 4, available: 0 }]);
   });
 
+  it('keeps the capacity of a house what its types add up to, whoever changes them at once', async () => {
+    const { id, url } = await property();
+    const types = await Promise.all(Array.from({ length: 4 }, (_, n) => roomType(url, n, `T${n}`)));
+    const changes = types.map(async ({ url: typeUrl }, n) => {
+      const range = { from: addDays(TODAY, n + 1), to: addDays(TODAY, 40 - n) };
+      const set = await me.patch(`${typeUrl}/inventory`, { ...range, rooms: 10 - n }, 1);
+      const changed = await me.patch(typeUrl, { rooms: 20 + n }, 2);
+      return [set.status, changed.status];
+    });
+    const advanced = me.post(`${url}/business-date/advance`, undefined);
+    expect(await Promise.all(changes)).toEqual(Array(4).fill([200, 200]));
+    expect((await advanced).status).toBe(200);
+    const unlike = await app.sql(
+      `SELECT night FROM capacity_nights c FULL JOIN (
+         SELECT property_id, night, sum(n.rooms) AS rooms FROM inventory_nights n JOIN room_types USING (tenant_id, room_type_id)
+          GROUP BY 1, 2) t USING (property_id, night)
+        WHERE property_id = $1 AND c.rooms IS DISTINCT FROM t.rooms`,
+      [id],
+    );
+    const [first] = await app.sql(`SELECT rooms FROM capacity_nights WHERE property_id = $1 AND night = $2`, [
+      id,
+      addDays(TODAY, 4),
+    ]);
+    expect([unlike, first]).toEqual([[], { rooms: 10 + 9 + 8 + 7 }]);
+  });
+
   it('refuses ranges that are none, too long, or beyond the horizon', async () => {
     const { url } = await property();
     const { url: typeUrl } = await roomType(url);

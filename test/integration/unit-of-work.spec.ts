@@ -7,6 +7,7 @@ import { isUnavailable } from '../../src/platform/database/sqlstate.js';
 import { BackgroundWork, UnitOfWork } from '../../src/platform/database/unit-of-work.js';
 import { PLATFORM_TENANT_ID } from '../../src/platform/kernel/ids.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { createHouse } from '../support/fixtures.js';
 
 const ONE = sql('test.one', 'SELECT 1 AS one');
 const BACKEND = sql('test.backend', 'SELECT pg_backend_pid() AS pid');
@@ -163,6 +164,90 @@ describe('a transaction', () => {
       }),
     );
     expect([(failure as { code?: string }).code, tries]).toEqual(['23514', 1]);
+  });
+
+  describe('that only reads', () => {
+    it('sees its tenant in every statement', async () => {
+      const [[tenant], [one]] = await uow.read(scope, 'test.read', (tx) =>
+        Promise.all([tx.query<{ tenant: string }>(TENANT, []), tx.query<{ one: number }>(ONE, [])]),
+      );
+      expect([tenant!.tenant, one!.one]).toEqual([PLATFORM_TENANT_ID, 1]);
+    });
+
+    it('sees the rows of its tenant and of no other, whatever it asks for', async () => {
+      const houses = [await createHouse(db), await createHouse(db)];
+      const all = sql('test.all', 'SELECT property_id AS id FROM properties');
+      const seen = await Promise.all(
+        houses.map(({ tenantId }) =>
+          uow.read({ tenantId }, 'test.read', (tx) => tx.query<{ id: string }>(all, [])),
+        ),
+      );
+      expect(seen).toEqual(houses.map(({ propertyId }) => [{ id: propertyId }]));
+    });
+
+    it('can’t write', async () => {
+      const failure = await failureOf(uow.read(scope, 'test.read', (tx) => tx.query(INSERT, ['read-only'])));
+      expect((failure as { code?: string }).code).toBe('25006');
+      expect([await countOf('read-only'), unhandled]).toEqual([0, []]);
+    });
+
+    it('refuses a statement that comes after the others were sent', async () => {
+      const failure = await failureOf(
+        uow.read(scope, 'test.read', async (tx) => {
+          await tx.query(ONE, []);
+          return tx.query(COUNT, ['any']);
+        }),
+      );
+      expect(String(failure)).toContain('comes after the reads were sent');
+    });
+
+    it('runs again, whole, after a serialization failure, on a connection that is sound', async () => {
+      let tries = 0;
+      const [row] = await uow.read(scope, 'test.read', async (tx) => {
+        const rows = await tx.query<{ one: number }>(ONE, []);
+        if (++tries < 3) throw Object.assign(new Error('serialization'), { code: '40001' });
+        return rows;
+      });
+      expect([row!.one, tries]).toEqual([1, 3]);
+    });
+
+    it('has only its own error when one is refused, and all may come again on the same connection', async () => {
+      const broken = sql('test.broken', 'SELECT nothing_of_the_kind');
+      const behind = sql('test.behind', 'SELECT 2 AS two');
+      const pid = await backendOf();
+      for (let round = 0; round < 2; round++) {
+        const failure = await failureOf(
+          uow.read(scope, 'test.read', (tx) =>
+            Promise.all([tx.query(ONE, []), tx.query(broken, []), tx.query(behind, [])]),
+          ),
+        );
+        expect((failure as { code?: string }).code).toBe('42703');
+        const failed = await failureOf(uow.read(scope, 'test.read', (tx) => tx.query(FAIL, [])));
+        expect((failed as { code?: string }).code).toBe('22012');
+      }
+      const rows = await uow.read(scope, 'test.read', (tx) =>
+        Promise.all([tx.query(behind, []), tx.query(ONE, []), tx.query(behind, [])]),
+      );
+      expect([rows, await backendOf()]).toEqual([[[{ two: 2 }], [{ one: 1 }], [{ two: 2 }]], pid]);
+      expect(unhandled).toEqual([]);
+    });
+
+    it('fails as unavailable when its connection dies, and the next one gets another', async () => {
+      const pid = await backendOf();
+      const killing = sql('test.kill', 'SELECT pg_terminate_backend(pg_backend_pid())');
+      const failure = await failureOf(uow.read(scope, 'test.read', (tx) => tx.query(killing, [])));
+      expect(isUnavailable(failure)).toBe(true);
+      expect(await backendOf()).not.toBe(pid);
+      expect(unhandled).toEqual([]);
+    });
+
+    it('leaves no tenant on the connection for the next one', async () => {
+      await uow.read(scope, 'test.read', (tx) => tx.query(TENANT, []));
+      const [row] = await new BackgroundWork(source).run('test.tenant', (tx) =>
+        tx.query<{ tenant: string }>(TENANT, []),
+      );
+      expect(row!.tenant).toBe('');
+    });
   });
 
   it('leaves no tenant on the connection for the next one', async () => {

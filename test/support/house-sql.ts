@@ -66,7 +66,12 @@ export async function pathFaults(superUrl: string): Promise<Record<string, numbe
             FROM reservations, generate_series(arrival, departure - 1, interval '1 day') AS n
            WHERE status IN ('HELD', 'CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT') GROUP BY 1, 2, 3) s
           FULL JOIN inventory_nights i USING (tenant_id, room_type_id, night)
-        WHERE i.sold IS DISTINCT FROM coalesce(s.stays, 0)) AS "countersUnlikeRecount"`,
+        WHERE i.sold IS DISTINCT FROM coalesce(s.stays, 0)) AS "countersUnlikeRecount",
+       (SELECT count(*)::int FROM (
+          SELECT tenant_id, property_id, night, sum(i.rooms) AS rooms
+            FROM inventory_nights i JOIN room_types t USING (tenant_id, room_type_id) GROUP BY 1, 2, 3) t
+          FULL JOIN capacity_nights c USING (tenant_id, property_id, night)
+        WHERE c.rooms IS DISTINCT FROM t.rooms) AS "capacityUnlikeRecount"`,
   );
   return row!;
 }
@@ -81,6 +86,7 @@ export const NO_FAULTS = {
   gaps: 0,
   occupancyUnlikeRecount: 0,
   countersUnlikeRecount: 0,
+  capacityUnlikeRecount: 0,
 };
 
 /** Nights and revenue of checked-out stays of a property by month of the night, from its reservations. */

@@ -58,6 +58,8 @@ export async function openDataSource(url: string, options: PoolOptions): Promise
   if (options.pooled) unprepared.add(source);
   await source.initialize();
   const pool = poolOf(source);
+  // Of a connection that dies whoever has it learns by his statement; without a listener the process would end.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   pool.on('release', (error: unknown) => {
     if (isSilence(error)) dropIdle(pool);
   });

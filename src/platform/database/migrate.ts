@@ -2,6 +2,7 @@ import { DataSource } from 'typeorm';
 import { Catalogue1763700000002 } from '../../../migrations/1763700000002-catalogue.js';
 import { Events1763700000004 } from '../../../migrations/1763700000004-events.js';
 import { Lifecycle1763700000010 } from '../../../migrations/1763700000010-lifecycle.js';
+import { Capacity1763700000011 } from '../../../migrations/1763700000011-capacity.js';
 import { OutboxIndexes1763700000006 } from '../../../migrations/1763700000006-outbox-indexes.js';
 import { OutboxOperations1763700000005 } from '../../../migrations/1763700000005-outbox-operations.js';
 import { EventSize1763700000009 } from '../../../migrations/1763700000009-event-size.js';
@@ -22,6 +23,7 @@ export const MIGRATIONS = [
   EventSize1763700000009,
   DeadLetters1763700000007,
   Lifecycle1763700000010,
+  Capacity1763700000011,
 ];
 
 /** The data source of the schema's owner; also `ormconfig.ts`, for TypeORM's own command line. */

@@ -1,32 +1,40 @@
 import type { Writable } from 'node:stream';
-import type { PoolClient, QueryConfig } from 'pg';
+import pg, { type Pool, type PoolClient, type QueryConfig, type Submittable } from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { TenantId } from '../kernel/ids.js';
 import { metrics } from '../observability/metrics.js';
+import { Batch } from './batch.js';
 import { poolOf, statementFor } from './data-source.js';
 import { sql, type Sql } from './sql.js';
 import { isRetryable, isSilence } from './sqlstate.js';
 
 declare const brand: unique symbol;
 
-/** What every transaction can do. Made by `UnitOfWork.run` or `BackgroundWork.run` and by nothing else. */
-interface Transaction {
+/** What can be asked in every transaction. */
+interface Queries {
   /**
    * Runs a named statement, prepared once a connection. Statements that need nothing of each other may be sent at once
    * (`Promise.all`): they share a round trip and run in the order of the calls.
    */
   query<T extends object>(statement: Sql, values: readonly unknown[]): Promise<T[]>;
+}
+
+/** What every transaction that may write can do. Made by `UnitOfWork.run` or `BackgroundWork.run` and by nothing else. */
+interface Transaction extends Queries {
   /** TypeORM on this transaction's connection; `insert`, `update`, `find*` only: `save` takes over foreign rows. */
   readonly entities: EntityManager;
   /** Called once the transaction is durable, in order; must not throw. Not called when it rolls back. */
   afterCommit(callback: () => void): void;
 }
 
-/** A transaction in the scope of one tenant: row-level security shows it that tenant's rows only. */
-export interface Tx extends Transaction {
+/** Reads in the scope of one tenant: row-level security shows them that tenant's rows only. */
+export interface ReadTx extends Queries {
   readonly [brand]: 'tenant';
   readonly tenantId: TenantId;
 }
+
+/** A transaction in the scope of one tenant. */
+export interface Tx extends Transaction, ReadTx {}
 
 /** A transaction of the background role, across tenants: relay, consumer, maintenance. */
 export interface BackgroundTx extends Transaction {
@@ -92,13 +100,16 @@ async function attempt<T>({
     const wire = new Wire((await runner.connect()) as PoolClient, patienceMs);
     try {
       const begun = wire.send('BEGIN');
-      // Looked at below; but when the connection dies the scope fails first, and nobody would be there for this one.
+      const scoping = tenant === null ? Promise.resolve([]) : scope(source, wire, tenant, locks);
+      // Both are looked at below; but when the connection dies another one fails first, and nobody would be there for these.
       begun.catch(() => undefined);
-      const [scoped] = await (tenant === null ? Promise.resolve([]) : scope(source, wire, tenant, locks));
+      scoping.catch(() => undefined);
+      // The work's first statements go with them. The scope is the transaction's own: without one they would find no tenant's rows.
+      const locked = locks.length === 0 ? [] : ((await scoping)[0]?.locked ?? []);
       let over = false;
       const working = work({
         tenantId: tenant,
-        locked: scoped?.locked ?? [],
+        locked,
         entities: runner.manager,
         query: <R extends object>(statement: Sql, values: readonly unknown[]): Promise<R[]> =>
           // A branch of the work that outlives it (a Promise.all of which another branch failed) would write after the
@@ -108,12 +119,11 @@ async function attempt<T>({
             : wire.send<R>(statementFor(source, statement, values)),
         afterCommit: (callback) => committed.push(callback),
       }).finally(() => (over = true));
-      // Both, before anything else is sent: no statement of `work` may run outside the transaction.
-      const [beginning, outcome] = await Promise.allSettled([begun, working]);
-      if (beginning.status === 'rejected') throw beginning.reason;
-      if (outcome.status === 'rejected') throw outcome.reason;
+      // All, before anything else is sent: no statement of `work` may run outside the transaction.
+      const [begin, scoped, outcome] = await Promise.allSettled([begun, scoping, working]);
+      for (const part of [begin, scoped, outcome]) if (part.status === 'rejected') throw part.reason;
       await wire.send('COMMIT');
-      return { result: outcome.value, committed };
+      return { result: (outcome as PromiseFulfilledResult<T>).value, committed };
     } catch (error) {
       // A connection that can't even roll back goes: the server has rolled back by then. One that didn't answer in time would
       // not answer this either.
@@ -132,10 +142,10 @@ async function attempt<T>({
   }
 }
 
-/**
- * A bound set_config, and not SET: the tenant never becomes part of a statement's text. Advisory locks are tried here, a
- * statement before any read, so that a read sees whatever the lock's last holder committed.
- */
+/** The scope of the tenant $1. A bound set_config, and not SET: the tenant never becomes part of a statement's text. */
+const SET_TENANT = `set_config('app.tenant_id', $1, true)`;
+
+/** Advisory locks are tried here, a statement before any read, so that a read sees whatever the lock's last holder committed. */
 const scope = (
   source: DataSource,
   wire: Wire,
@@ -145,25 +155,86 @@ const scope = (
 
 const SCOPE = sql(
   'uow.scope',
-  `SELECT set_config('app.tenant_id', $1, true),
+  `SELECT ${SET_TENANT},
     (SELECT array_agg(pg_try_advisory_xact_lock(hashtextextended(k, 0)) ORDER BY o)
        FROM unnest($2::text[]) WITH ORDINALITY AS l(k, o)) AS locked`,
 );
 
-/** The one retry of the house. */
-async function transact<T>(work: Work<T>): Promise<T> {
-  const observed = metrics.transactionSeconds.startTimer({ name: work.name });
+const READ_SCOPE = sql(
+  'uow.read_scope',
+  `SELECT ${SET_TENANT}, set_config('transaction_read_only', 'on', true)`,
+);
+
+/** One try of reads that are sent at once. @throws what failed */
+async function readOnce<T>(
+  source: DataSource,
+  tenantId: TenantId,
+  work: (tx: Pick<ReadTx, 'tenantId' | 'query'>) => Promise<T>,
+): Promise<T> {
+  const statements = [statementFor(source, READ_SCOPE, [tenantId])];
+  const answers: { give: (rows: object[]) => void; fail: (error: Error) => void }[] = [];
+  let sent = false;
+  const working = work({
+    tenantId,
+    query: <R extends object>(statement: Sql, values: readonly unknown[]): Promise<R[]> => {
+      if (sent) return Promise.reject(new Error(`${statement.name} comes after the reads were sent`));
+      statements.push(statementFor(source, statement, values));
+      const rows = new Promise<R[]>((give, fail) =>
+        answers.push({ give: give as (rows: object[]) => void, fail }),
+      );
+      // Of work that failed before it awaited them nobody listens.
+      rows.catch(() => undefined);
+      return rows;
+    },
+  });
+  working.catch(() => undefined);
+  sent = true;
+  try {
+    const rows = await batchOn(poolOf(source), statements);
+    answers.forEach(({ give }, i) => give(rows[i + 1]!));
+  } catch (error) {
+    for (const { fail } of answers) fail(error as Error);
+  }
+  return working;
+}
+
+/** Sends statements as one batch. @returns the rows of each */
+async function batchOn(pool: Pool, statements: readonly QueryConfig[]): Promise<object[][]> {
+  const client = await pool.connect();
+  return new Promise((resolve, reject) => {
+    client.query(
+      new Batch(statements, (error, rows) => {
+        client.release(error && !isRefusal(error) ? error : undefined);
+        if (rows) resolve(rows);
+        else reject(error!);
+      }) as unknown as Submittable,
+    );
+  });
+}
+
+/** The server refused a statement, and the connection is sound: 57Pxx and 25P03 end the session. */
+const isRefusal = (error: Error): boolean =>
+  error instanceof pg.DatabaseError && !/^(57P|25P03)/.test(error.code ?? '57P');
+
+/** Tries again, whole, what did nothing because of others: the one retry of the house. */
+async function retried<T>(name: string, once: () => Promise<T>): Promise<T> {
+  const observed = metrics.transactionSeconds.startTimer({ name });
   for (let tries = 1; ; tries++)
     try {
-      const { result, committed } = await attempt(work);
+      const result = await once();
       observed();
-      for (const callback of committed) callback();
       return result;
     } catch (error) {
       if (!isRetryable(error) || tries === ATTEMPTS) throw error;
-      metrics.transactionRetries.inc({ name: work.name });
+      metrics.transactionRetries.inc({ name });
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 5 * 2 ** tries));
     }
+}
+
+async function transact<T>(work: Work<T>): Promise<T> {
+  const { result, committed } = await retried(work.name, () => attempt(work));
+  for (const callback of committed) callback();
+  return result;
 }
 
 /**
@@ -176,6 +247,18 @@ export class UnitOfWork {
   /** @param name `<module>.<verb>`; the label of the transaction's metrics */
   run<T>(scope: { readonly tenantId: TenantId }, name: string, work: (tx: Tx) => Promise<T>): Promise<T> {
     return this.runLocking(scope, name, [], work);
+  }
+
+  /**
+   * Reads in one round trip: the scope and the statements leave in one message, in a read-only transaction of their own. So `work`
+   * has to ask for everything before it awaits anything; what comes later is refused.
+   */
+  read<T>(
+    scope: { readonly tenantId: TenantId },
+    name: string,
+    work: (tx: ReadTx) => Promise<T>,
+  ): Promise<T> {
+    return retried(name, () => readOnce(this.source, scope.tenantId, (tx) => work(tx as ReadTx)));
   }
 
   /**
@@ -226,18 +309,7 @@ export class BackgroundWork {
 
   /** One statement, a transaction of its own: a third of the round trips of `run`. */
   async query<T extends object>(statement: Sql, values: readonly unknown[]): Promise<T[]> {
-    const { name } = statement;
-    const observed = metrics.transactionSeconds.startTimer({ name });
-    for (let tries = 1; ; tries++)
-      try {
-        const { rows } = await poolOf(this.source).query<T>(
-          inTime(statementFor(this.source, statement, values), this.patienceMs),
-        );
-        observed();
-        return rows;
-      } catch (error) {
-        if (!isRetryable(error) || tries === ATTEMPTS) throw error;
-        metrics.transactionRetries.inc({ name });
-      }
+    const config = inTime(statementFor(this.source, statement, values), this.patienceMs);
+    return retried(statement.name, async () => (await poolOf(this.source).query<T>(config)).rows);
   }
 }

@@ -4,13 +4,13 @@ import type { OpContext } from '../../../platform/context/op-context.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { decodeCursor, pageOf, type Page, type PageQuery } from '../../../platform/http/pagination.js';
 import type { IsoDate } from '../../../platform/kernel/dates.js';
-import { propertyById } from '../../properties/contract/property-lookup.js';
-import { readNights } from '../persistence/night-rows.js';
+import { propertyById, propertyCurrency } from '../../properties/contract/property-lookup.js';
+import { readNights, type TypeNights } from '../persistence/night-rows.js';
 import { findRoomType } from '../persistence/room-type-rows.js';
 import { RoomTypeEntity } from '../persistence/room-type.entity.js';
 import {
-  availabilityView,
-  counterView,
+  availabilityViews,
+  counterViews,
   roomTypeView,
   type AvailabilityView,
   type CounterView,
@@ -51,18 +51,22 @@ export class InventoryQueries {
   }
 
   /** The counters by code of the type and night. @throws DomainError PROPERTY_NOT_FOUND (404) */
-  counters(ctx: OpContext, propertyId: string, range: NightRange): Promise<CounterView[]> {
-    return this.uow.run(ctx, 'inventory.counters', async (tx) => {
-      await propertyById(tx, propertyId);
-      return (await readNights(tx, propertyId, range)).map(counterView);
-    });
+  async counters(ctx: OpContext, propertyId: string, range: NightRange): Promise<CounterView[]> {
+    return counterViews(range.from, await this.nights(ctx, 'inventory.counters', propertyId, range));
   }
 
   /** What is left, by type and night. @throws DomainError PROPERTY_NOT_FOUND (404) */
-  availability(ctx: OpContext, propertyId: string, range: NightRange): Promise<AvailabilityView[]> {
-    return this.uow.run(ctx, 'inventory.availability', async (tx) => {
-      await propertyById(tx, propertyId);
-      return availabilityView(await readNights(tx, propertyId, range));
+  async availability(ctx: OpContext, propertyId: string, range: NightRange): Promise<AvailabilityView[]> {
+    return availabilityViews(range.from, await this.nights(ctx, 'inventory.availability', propertyId, range));
+  }
+
+  private nights(ctx: OpContext, name: string, propertyId: string, range: NightRange): Promise<TypeNights[]> {
+    return this.uow.read(ctx, name, async (tx) => {
+      const [, types] = await Promise.all([
+        propertyCurrency(tx, propertyId),
+        readNights(tx, propertyId, range),
+      ]);
+      return types;
     });
   }
 }

@@ -7,9 +7,9 @@ import {
   TimeField,
   VersionField,
 } from '../../../platform/http/fields.js';
-import type { IsoDate } from '../../../platform/kernel/dates.js';
+import { dateOfDay, dayNumber, type IsoDate } from '../../../platform/kernel/dates.js';
 import { MAX_RANGE_NIGHTS, MAX_ROOMS } from '../domain/room-type-rules.js';
-import type { NightRow } from '../persistence/night-rows.js';
+import type { TypeNights } from '../persistence/night-rows.js';
 import type { RoomTypeEntity } from '../persistence/room-type.entity.js';
 
 /** A room type as it is answered. */
@@ -73,12 +73,13 @@ export class CounterView {
   sold!: number;
 }
 
-export const counterView = ({ roomTypeId, night, rooms, sold }: NightRow): CounterView => ({
-  roomTypeId,
-  night,
-  rooms,
-  sold,
-});
+/** The counters of a range that begins with `from`. */
+export const counterViews = (from: IsoDate, types: readonly TypeNights[]): CounterView[] => {
+  const first = dayNumber(from);
+  return types.flatMap(({ roomTypeId, days, rooms, sold }) =>
+    days.map((day, i) => ({ roomTypeId, night: dateOfDay(first + day), rooms: rooms[i]!, sold: sold[i]! })),
+  );
+};
 
 /** What is left of one type on one night. */
 export class AvailableNightView {
@@ -107,12 +108,17 @@ export class AvailabilityView {
   nights!: AvailableNightView[];
 }
 
-/** Groups counters, which come by type and night. */
-export function availabilityView(rows: readonly NightRow[]): AvailabilityView[] {
-  const views: AvailabilityView[] = [];
-  for (const { roomTypeId, code, night, rooms, sold } of rows) {
-    if (views.at(-1)?.roomTypeId !== roomTypeId) views.push({ roomTypeId, code, nights: [] });
-    views.at(-1)!.nights.push({ night, rooms, sold, available: rooms - sold });
-  }
-  return views;
+/** What is left in a range that begins with `from`. */
+export function availabilityViews(from: IsoDate, types: readonly TypeNights[]): AvailabilityView[] {
+  const first = dayNumber(from);
+  return types.map(({ roomTypeId, code, days, rooms, sold }) => ({
+    roomTypeId,
+    code,
+    nights: days.map((day, i) => ({
+      night: dateOfDay(first + day),
+      rooms: rooms[i]!,
+      sold: sold[i]!,
+      available: rooms[i]! - sold[i]!,
+    })),
+  }));
 }

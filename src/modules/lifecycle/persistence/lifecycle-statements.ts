@@ -78,10 +78,12 @@ export const FIRST_OPEN = sql(
     ORDER BY e.key_seq LIMIT 1`),
 );
 
-/** No row: no such reservation in this tenant. */
+/** The version up to which a reservation's events are applied. No row: no such reservation in this tenant. */
 export const RESERVATION = sql(
   'lifecycle.reservation',
-  `SELECT version FROM reservations WHERE tenant_id = $1 AND reservation_id = $2`,
+  `SELECT coalesce(m.applied_seq, 0) AS "appliedSeq"
+     FROM reservations r LEFT JOIN event_key_marks m ON m.tenant_id = $1 AND m.aggregate_id = $2
+    WHERE r.tenant_id = $1 AND r.reservation_id = $2`,
 );
 
 // By the correlation id first: to a plan made while the table was empty the primary key, which begins with the tenant, is as

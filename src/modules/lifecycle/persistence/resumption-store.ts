@@ -1,6 +1,6 @@
 import type { OpContext } from '../../../platform/context/op-context.js';
 import { sql } from '../../../platform/database/sql.js';
-import type { BackgroundTx, BackgroundWork, Tx } from '../../../platform/database/unit-of-work.js';
+import type { BackgroundTx, BackgroundWork, ReadTx, Tx } from '../../../platform/database/unit-of-work.js';
 import { newId, type TenantId } from '../../../platform/kernel/ids.js';
 
 /** What is to be resumed: what a request caused (by its correlation id), or a reservation. */
@@ -95,7 +95,7 @@ export async function addResumption(
 }
 
 /** What was asked for about a subject, newest first, ten at most. */
-export const recentResumptions = (tx: Tx, subjectId: string): Promise<ResumptionView[]> =>
+export const recentResumptions = (tx: ReadTx, subjectId: string): Promise<ResumptionView[]> =>
   tx.query<ResumptionView>(RECENT, [tx.tenantId, subjectId]);
 
 /** Whether any is to be done. */

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { OpContext } from '../../../platform/context/op-context.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { notFound } from '../../../platform/kernel/errors.js';
-import type { Hindrance, LifecycleState } from '../domain/lifecycle-state.js';
+import { type Hindrance, LIFECYCLE_STATES, type LifecycleState } from '../domain/lifecycle-state.js';
 import {
   type EventRow,
   EVENTS,
@@ -61,18 +61,26 @@ export class LifecycleQueries {
     before: number | null,
     limit: number,
   ): Promise<ReservationLifecycle> {
-    return this.uow.run(ctx, 'lifecycle.of_reservation', async (tx) => {
-      const key = [ctx.tenantId, reservationId];
-      const [[reservation], page, [open], resumptions] = await Promise.all([
-        tx.query(RESERVATION, key),
-        tx.query<EventRow>(EVENTS, [...key, before ?? NEWEST, limit]),
-        tx.query<EventRow>(FIRST_OPEN, key),
-        recentResumptions(tx, reservationId),
-      ]);
-      if (!reservation) throw notFound('reservation');
-      const [newest] = open ? [] : await tx.query<EventRow>(EVENTS, [...key, NEWEST, 1]);
-      return { reservationId, ...whole(open ?? newest, page), resumptions };
-    });
+    const key = [ctx.tenantId, reservationId];
+    const [[reservation], page, newest, resumptions] = await this.uow.read(
+      ctx,
+      'lifecycle.of_reservation',
+      (tx) =>
+        Promise.all([
+          tx.query<{ appliedSeq: number }>(RESERVATION, key),
+          tx.query<EventRow>(EVENTS, [...key, before ?? NEWEST, limit]),
+          before === null ? null : tx.query<EventRow>(EVENTS, [...key, NEWEST, 1]),
+          recentResumptions(tx, reservationId),
+        ]),
+    );
+    if (!reservation) throw notFound('reservation');
+    const [last] = newest ?? page;
+    // Asked for only when there is one: what its checkpoints take is as much again.
+    const [open] =
+      last && last.keySeq > reservation.appliedSeq
+        ? await this.uow.read(ctx, 'lifecycle.first_open', (tx) => tx.query<EventRow>(FIRST_OPEN, key))
+        : [];
+    return { reservationId, ...whole(open ?? last, page), resumptions };
   }
 
   /**
@@ -86,17 +94,29 @@ export class LifecycleQueries {
     after: RequestPlace | null,
     limit: number,
   ): Promise<RequestLifecycle> {
-    return this.uow.run(ctx, 'lifecycle.of_request', async (tx) => {
-      const key = [ctx.tenantId, correlationId];
-      const [[least], page, resumptions] = await Promise.all([
-        tx.query<EventRow>(REQUEST_LEAST, key),
+    const key = [ctx.tenantId, correlationId];
+    const [page, resumptions] = await this.uow.read(ctx, 'lifecycle.of_request', (tx) =>
+      Promise.all([
         tx.query<EventRow>(REQUEST_EVENTS, [...key, ...(after ?? BEGINNING), limit]),
         recentResumptions(tx, correlationId),
-      ]);
-      if (!least) throw notFound('request');
-      return { correlationId, ...whole(least, page), resumptions };
-    });
+      ]),
+    );
+    const [least] =
+      after === null && page.length < limit
+        ? [leastAdvanced(page)]
+        : await this.uow.read(ctx, 'lifecycle.least', (tx) => tx.query<EventRow>(REQUEST_LEAST, key));
+    if (!least) throw notFound('request');
+    return { correlationId, ...whole(least, page), resumptions };
   }
+}
+
+/** Of events in the order in which they were made, the first of those in the earliest state. */
+function leastAdvanced(events: readonly EventRow[]): EventRow | undefined {
+  const rank = (row: EventRow): number => LIFECYCLE_STATES.indexOf(eventLifecycle(row).state);
+  return events.reduce<EventRow | undefined>(
+    (least, row) => (least && rank(least) <= rank(row) ? least : row),
+    undefined,
+  );
 }
 
 function whole(present: EventRow | undefined, page: readonly EventRow[]): Omit<Whole, 'resumptions'> {

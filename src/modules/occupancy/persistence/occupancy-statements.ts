@@ -14,29 +14,35 @@ export const ADD_DELTAS = sql(
      stayed_revenue_minor = o.stayed_revenue_minor + excluded.stayed_revenue_minor`,
 );
 
-/** The property's currency; no row: no such property in this tenant. */
-export const PROPERTY = sql(
-  'occupancy.property',
-  `SELECT currency FROM properties WHERE tenant_id = $1 AND property_id = $2`,
+/** Numbers of consecutive nights, where there are any: each with its distance in days from the first night that was asked for. */
+export interface BookedNights {
+  readonly days: readonly number[];
+  readonly bookedRooms: readonly number[];
+  readonly bookedRevenueMinor: readonly number[];
+  readonly stayedRooms: readonly number[];
+  readonly stayedRevenueMinor: readonly number[];
+}
+
+// One row of arrays, since a night's row costs more to send and to read than to find.
+const list = (expression: string): string => `coalesce(array_to_json(array_agg(${expression})), '[]')`;
+
+/** The occupied nights of [$3, $4): one row. */
+export const READ_BOOKED = sql(
+  'occupancy.read_booked',
+  `SELECT ${list('night - $3::date')} AS days, ${list('booked_rooms')} AS "bookedRooms",
+          ${list('booked_revenue_minor')} AS "bookedRevenueMinor", ${list('stayed_rooms')} AS "stayedRooms",
+          ${list('stayed_revenue_minor')} AS "stayedRevenueMinor"
+     FROM occupancy_nights WHERE tenant_id = $1 AND property_id = $2 AND night >= $3 AND night < $4`,
 );
 
-/**
- * Nights of [$3, $4) with occupancy and capacity, every night of the range, in order. Capacity type by type (OFFSET 0): as a join
- * it goes by night through every house of the tenant.
- */
-export const READ_NIGHTS = sql(
-  'occupancy.read_nights',
-  `SELECT n.night::date AS night, coalesce(o.booked_rooms, 0) AS "bookedRooms",
-          coalesce(o.booked_revenue_minor, 0) AS "bookedRevenueMinor", coalesce(o.stayed_rooms, 0) AS "stayedRooms",
-          coalesce(o.stayed_revenue_minor, 0) AS "stayedRevenueMinor", coalesce(c.rooms, 0) AS rooms
-     FROM generate_series($3::date, $4::date - 1, interval '1 day') AS n(night)
-     LEFT JOIN occupancy_nights o ON o.tenant_id = $1 AND o.property_id = $2 AND o.night = n.night::date
-     LEFT JOIN (
-       SELECT i.night, sum(i.rooms)::int AS rooms
-         FROM room_types t CROSS JOIN LATERAL (
-           SELECT night, rooms FROM inventory_nights
-            WHERE tenant_id = $1 AND room_type_id = t.room_type_id AND night >= $3::date AND night < $4::date OFFSET 0) i
-        WHERE t.tenant_id = $1 AND t.property_id = $2
-        GROUP BY i.night) c ON c.night = n.night::date
-    ORDER BY n.night`,
+export interface CapacityNights {
+  readonly days: readonly number[];
+  readonly rooms: readonly number[];
+}
+
+/** The nights of [$3, $4) with rooms to sell: one row. */
+export const READ_CAPACITY = sql(
+  'occupancy.read_capacity',
+  `SELECT ${list('night - $3::date')} AS days, ${list('rooms')} AS rooms
+     FROM capacity_nights WHERE tenant_id = $1 AND property_id = $2 AND night >= $3 AND night < $4`,
 );

@@ -2,9 +2,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { OpContext } from '../../../platform/context/op-context.js';
 import { requireRange } from '../../../platform/http/ranges.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
-import type { IsoDate } from '../../../platform/kernel/dates.js';
-import { notFound } from '../../../platform/kernel/errors.js';
-import { PROPERTY, READ_NIGHTS } from '../persistence/occupancy-statements.js';
+import { dateOfDay, dayNumber, nightsBetween, type IsoDate } from '../../../platform/kernel/dates.js';
+import { propertyCurrency } from '../../properties/contract/property-lookup.js';
+import {
+  type BookedNights,
+  type CapacityNights,
+  READ_BOOKED,
+  READ_CAPACITY,
+} from '../persistence/occupancy-statements.js';
 
 /** Longest range of one query, in nights. */
 export const MAX_NIGHTS = 400;
@@ -29,11 +34,12 @@ export interface OccupancyReport {
   readonly currency: string;
   readonly from: IsoDate;
   readonly to: IsoDate;
-  readonly nights: readonly (Occupancy & { readonly night: IsoDate })[];
+  readonly nights: readonly Night[];
   readonly totals: Occupancy;
 }
 
-type NightRow = Omit<Occupancy, 'occupancyPercent'> & { readonly night: IsoDate };
+/** What happens on one night. */
+type Night = Occupancy & { readonly night: IsoDate };
 
 /** Reads of the occupancy read model, in the caller's tenant. */
 @Injectable()
@@ -46,20 +52,49 @@ export class OccupancyQueries {
    */
   async report(ctx: OpContext, propertyId: string, from: IsoDate, to: IsoDate): Promise<OccupancyReport> {
     requireRange(from, to, MAX_NIGHTS);
-    return this.uow.run(ctx, 'occupancy.read', async (tx) => {
-      const [[property], rows] = await Promise.all([
-        tx.query<{ currency: string }>(PROPERTY, [ctx.tenantId, propertyId]),
-        tx.query<NightRow>(READ_NIGHTS, [ctx.tenantId, propertyId, from, to]),
-      ]);
-      if (!property) throw notFound('property');
-      const nights = rows.map((row) => ({ ...row, occupancyPercent: percent(row.bookedRooms, row.rooms) }));
-      return { propertyId, currency: property.currency, from, to, nights, totals: totalsOf(rows) };
-    });
+    const range = [ctx.tenantId, propertyId, from, to];
+    const [currency, [booked], [capacity]] = await this.uow.read(ctx, 'occupancy.read', (tx) =>
+      Promise.all([
+        propertyCurrency(tx, propertyId),
+        tx.query<BookedNights>(READ_BOOKED, range),
+        tx.query<CapacityNights>(READ_CAPACITY, range),
+      ]),
+    );
+    const nights = nightly(from, nightsBetween(from, to), booked!, capacity!);
+    return { propertyId, currency, from, to, nights, totals: totalsOf(nights) };
   }
 }
 
-function totalsOf(rows: readonly NightRow[]): Occupancy {
-  const sum = (of: (row: NightRow) => number): number => rows.reduce((total, row) => total + of(row), 0);
+/** So many nights from `from` on, each with what is known of it. */
+function nightly(from: IsoDate, count: number, booked: BookedNights, capacity: CapacityNights): Night[] {
+  const first = dayNumber(from);
+  const rooms = new Array<number>(count).fill(0);
+  capacity.days.forEach((day, i) => (rooms[day] = capacity.rooms[i]!));
+  const nights = rooms.map((of, day): Night => ({
+    night: dateOfDay(first + day),
+    ...NOBODY,
+    rooms: of,
+    occupancyPercent: percent(0, of),
+  }));
+  booked.days.forEach((day, i) => {
+    const bookedRooms = booked.bookedRooms[i]!;
+    nights[day] = {
+      night: dateOfDay(first + day),
+      bookedRooms,
+      bookedRevenueMinor: booked.bookedRevenueMinor[i]!,
+      stayedRooms: booked.stayedRooms[i]!,
+      stayedRevenueMinor: booked.stayedRevenueMinor[i]!,
+      rooms: rooms[day]!,
+      occupancyPercent: percent(bookedRooms, rooms[day]!),
+    };
+  });
+  return nights;
+}
+
+const NOBODY = { bookedRooms: 0, bookedRevenueMinor: 0, stayedRooms: 0, stayedRevenueMinor: 0 };
+
+function totalsOf(rows: readonly Occupancy[]): Occupancy {
+  const sum = (of: (row: Occupancy) => number): number => rows.reduce((total, row) => total + of(row), 0);
   const bookedRooms = sum((row) => row.bookedRooms);
   const rooms = sum((row) => row.rooms);
   return {

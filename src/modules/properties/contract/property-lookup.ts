@@ -1,6 +1,6 @@
-import type { Tx } from '../../../platform/database/unit-of-work.js';
+import type { ReadTx, Tx } from '../../../platform/database/unit-of-work.js';
 import type { IsoDate } from '../../../platform/kernel/dates.js';
-import { findProperty, holdProperty } from '../persistence/property-rows.js';
+import { currencyOf, findProperty, holdProperty } from '../persistence/property-rows.js';
 
 /** What other modules may know of a property. */
 export interface Property {
@@ -16,6 +16,9 @@ export interface Property {
 
 /** @throws DomainError PROPERTY_NOT_FOUND (404), for an unknown id and another tenant's alike */
 export const propertyById: (tx: Tx, propertyId: string) => Promise<Property> = findProperty;
+
+/** Its currency, for reads: one statement, to be sent with others. @throws DomainError PROPERTY_NOT_FOUND (404) */
+export const propertyCurrency: (tx: ReadTx, propertyId: string) => Promise<string> = currencyOf;
 
 /**
  * As `propertyById`, and the property stays as it is to the end of the transaction: its business date can't advance

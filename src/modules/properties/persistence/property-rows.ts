@@ -1,6 +1,6 @@
 import { violatedConstraint } from '../../../platform/database/sqlstate.js';
 import { sql } from '../../../platform/database/sql.js';
-import type { Tx } from '../../../platform/database/unit-of-work.js';
+import type { ReadTx, Tx } from '../../../platform/database/unit-of-work.js';
 import { conflict, notFound } from '../../../platform/kernel/errors.js';
 import { PropertyEntity } from './property.entity.js';
 
@@ -13,6 +13,18 @@ const HOLD = sql(
   'properties.hold',
   `SELECT 1 FROM properties WHERE tenant_id = $1 AND property_id = $2 FOR SHARE`,
 );
+
+const CURRENCY = sql(
+  'properties.currency',
+  `SELECT currency FROM properties WHERE tenant_id = $1 AND property_id = $2`,
+);
+
+/** @throws DomainError PROPERTY_NOT_FOUND (404) */
+export async function currencyOf(tx: ReadTx, propertyId: string): Promise<string> {
+  const [row] = await tx.query<{ currency: string }>(CURRENCY, [tx.tenantId, propertyId]);
+  if (!row) throw notFound('property');
+  return row.currency;
+}
 
 /** @throws DomainError PROPERTY_NOT_FOUND (404) */
 export async function findProperty(tx: Tx, propertyId: string): Promise<PropertyEntity> {

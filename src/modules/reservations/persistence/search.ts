@@ -7,12 +7,6 @@ export const BY_ID = sql(
   `SELECT ${RESERVATION_COLUMNS} FROM reservations r WHERE r.tenant_id = $1 AND r.reservation_id = $2`,
 );
 
-/** Whether a tenant has this property. $1 tenant, $2 id. */
-export const PROPERTY_EXISTS = sql(
-  'reservations.property_exists',
-  `SELECT 1 AS found FROM properties WHERE tenant_id = $1 AND property_id = $2`,
-);
-
 // $1 tenant, $2 property, $3 states, $4-$5 arrival from/to (inclusive), $6-$7 departure from/to, $8-$9 cursor, $10 limit.
 const FILTERS = `r.tenant_id = $1
   AND ($2::uuid IS NULL OR r.property_id = $2)

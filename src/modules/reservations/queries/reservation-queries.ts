@@ -1,10 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { OpContext } from '../../../platform/context/op-context.js';
-import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
+import { type ReadTx, UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import type { IsoDate } from '../../../platform/kernel/dates.js';
 import { nightsOf } from '../../../platform/kernel/dates.js';
 import { invalid, notFound } from '../../../platform/kernel/errors.js';
 import { newId } from '../../../platform/kernel/ids.js';
+import { propertyCurrency } from '../../properties/contract/property-lookup.js';
 import type { CreateCommand } from '../domain/commands.js';
 import { decide } from '../domain/decide.js';
 import { House } from '../domain/house.js';
@@ -14,7 +15,6 @@ import type { ReservationRow } from '../persistence/reservation-row.js';
 import { lookAtHouse } from '../persistence/reservation-store.js';
 import {
   BY_ID,
-  PROPERTY_EXISTS,
   SEARCH_BY_GUEST,
   SEARCH_BY_NAME,
   SEARCH_BY_NUMBER,
@@ -65,7 +65,7 @@ export class ReservationQueries {
 
   /** @throws DomainError RESERVATION_NOT_FOUND */
   async byId(ctx: OpContext, id: string): Promise<Reservation> {
-    const [row] = await this.uow.run(ctx, 'reservations.read', (tx) =>
+    const [row] = await this.uow.read(ctx, 'reservations.read', (tx) =>
       tx.query<ReservationRow>(BY_ID, [ctx.tenantId, id]),
     );
     if (!row) throw notFound('reservation');
@@ -96,19 +96,18 @@ export class ReservationQueries {
       cursor?.id ?? null,
       limit,
     ];
-    return this.uow.run(ctx, 'reservations.search', async (tx) => {
-      if (search.propertyId) {
-        const found = await tx.query(PROPERTY_EXISTS, [ctx.tenantId, search.propertyId]);
-        if (found.length === 0) throw notFound('property');
-      }
-      if (search.confirmationNumber)
-        return tx.query<ReservationRow>(SEARCH_BY_NUMBER, [
-          ...common,
-          search.confirmationNumber.toUpperCase(),
-        ]);
-      if (search.guestId) return tx.query<ReservationRow>(SEARCH_BY_GUEST, [...common, search.guestId]);
-      if (search.guestName) return tx.query<ReservationRow>(SEARCH_BY_NAME, [...common, search.guestName]);
-      return tx.query<ReservationRow>(SEARCH_BY_PROPERTY, common);
+    const found = (tx: ReadTx): Promise<ReservationRow[]> => {
+      const { confirmationNumber, guestId, guestName } = search;
+      if (confirmationNumber)
+        return tx.query(SEARCH_BY_NUMBER, [...common, confirmationNumber.toUpperCase()]);
+      if (guestId) return tx.query(SEARCH_BY_GUEST, [...common, guestId]);
+      if (guestName) return tx.query(SEARCH_BY_NAME, [...common, guestName]);
+      return tx.query(SEARCH_BY_PROPERTY, common);
+    };
+    return this.uow.read(ctx, 'reservations.search', async (tx) => {
+      const { propertyId } = search;
+      const [, rows] = await Promise.all([propertyId && propertyCurrency(tx, propertyId), found(tx)]);
+      return rows;
     });
   }
 
