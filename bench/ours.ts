@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { ROLE_PERMISSIONS } from '../src/modules/identity/contract/permissions.js';
 import { TokenIssuer } from '../src/modules/identity/contract/token-issuer.js';
 import type { AppConfig } from '../src/platform/config/config.js';
@@ -6,8 +6,7 @@ import type { TenantId } from '../src/platform/kernel/ids.js';
 import type { Bed } from './bed.js';
 import type { Ground } from './ground.js';
 import { startService, type ServiceProcess } from './process.js';
-
-const MAIN = resolve(import.meta.dirname, '../dist/src/main.js');
+import { START } from '../test/support/service.js';
 
 /** Where the bench's tokens are verified with. */
 export const jwksFile = (bed: Bed): string => join(bed.home, 'keys/jwks.json');
@@ -26,7 +25,7 @@ export const startOurs = (
     env = {},
   }: { name?: string; hooks?: readonly string[]; env?: Readonly<Record<string, string>> } = {},
 ): Promise<ServiceProcess> =>
-  startService(bed, name, [...hooks, MAIN], {
+  startService(bed, name, [...hooks, ...START], {
     ready: '/health/readiness',
     env: { APP_MODE: 'api', TARTWARE_HOME: bed.home, DATABASE_URL: on.database.appUrl, ...env },
   });

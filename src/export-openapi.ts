@@ -17,7 +17,7 @@ function inOrder(value: unknown): unknown {
 
 /** Writes the OpenAPI document of the API. Nest's preview makes no provider, so no database and no broker is needed. */
 async function exportOpenApi(file: string): Promise<void> {
-  const module = rootModule(loadConfig({ APP_MODE: 'api' }), { app: null, worker: null });
+  const module = await rootModule(loadConfig({ APP_MODE: 'api' }), { app: null, worker: null });
   const app = await NestFactory.create(module, httpAdapter(), {
     preview: true,
     logger: false,

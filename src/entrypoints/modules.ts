@@ -1,34 +1,22 @@
 import type { DynamicModule, Type } from '@nestjs/common';
-import { ConsumerModule } from '../modules/consumer/consumer.module.js';
 import { DemoModule } from '../modules/demo/demo.module.js';
 import { GuestsModule } from '../modules/guests/guests.module.js';
-import { HealthModule, ReliabilityWorkerModule } from '../modules/health/health.module.js';
+import { HealthModule } from '../modules/health/health.module.js';
 import { IdentityModule } from '../modules/identity/identity.module.js';
 import { ImportsModule } from '../modules/imports/imports.module.js';
 import { InventoryModule } from '../modules/inventory/inventory.module.js';
-import {
-  LifecycleHttpModule,
-  LifecycleModule,
-  LifecycleResumerModule,
-  LifecycleWorkerModule,
-} from '../modules/lifecycle/lifecycle.module.js';
-import { MaintenanceModule } from '../modules/maintenance/maintenance.module.js';
-import { OccupancyHttpModule, OccupancyWorkerModule } from '../modules/occupancy/occupancy.module.js';
+import { LifecycleHttpModule, LifecycleModule } from '../modules/lifecycle/lifecycle.module.js';
+import { OccupancyHttpModule } from '../modules/occupancy/occupancy.module.js';
 import { limitEvents } from '../modules/outbox/contract/event-size.js';
-import { OutboxNotifierModule, OutboxWorkerModule } from '../modules/outbox/outbox.module.js';
+import { OutboxNotifierModule } from '../modules/outbox/outbox.module.js';
 import { PropertiesModule } from '../modules/properties/properties.module.js';
 import { RatePlansModule } from '../modules/rate-plans/rate-plans.module.js';
-import {
-  ReservationsHttpModule,
-  ReservationsModule,
-  ReservationsWorkerModule,
-} from '../modules/reservations/reservations.module.js';
+import { ReservationsHttpModule, ReservationsModule } from '../modules/reservations/reservations.module.js';
 import { TenantsModule } from '../modules/tenants/tenants.module.js';
 import type { RuntimeNeeds } from '../platform/cli/runtime.js';
 import type { AppConfig } from '../platform/config/config.js';
 import type { DatabaseUrls } from '../platform/database/database.module.js';
 import { HttpModule } from '../platform/http/http.module.js';
-import { EventLogModule } from './event-log.module.js';
 import { PlatformModule } from './platform.module.js';
 
 type Parts = (Type | DynamicModule)[];
@@ -46,34 +34,26 @@ const API: Parts = [
   DemoModule,
 ];
 
-const worker = (config: AppConfig): Parts => [
-  EventLogModule.forRoot(config),
-  OutboxWorkerModule,
-  ConsumerModule,
-  OccupancyWorkerModule,
-  ReservationsWorkerModule,
-  LifecycleWorkerModule,
-  ReliabilityWorkerModule,
-  MaintenanceModule,
-];
-
 class Root {}
 
 /** The composition of a mode: nothing but lists of modules. */
-export function rootModule(config: AppConfig, urls: DatabaseUrls): DynamicModule {
+export async function rootModule(config: AppConfig, urls: DatabaseUrls): Promise<DynamicModule> {
   limitEvents(config.maxMessageBytes);
-  const parts = { api: API, worker: worker(config), all: [...API, ...worker(config)] }[config.mode];
+  const { mode } = config;
+  const worker = mode === 'api' ? [] : (await import('./worker-modules.js')).workerModules(config);
+  const api = mode === 'worker' ? [] : API;
   return {
     module: Root,
-    imports: [PlatformModule.forRoot(config, urls), HttpModule, HealthModule, ...parts],
+    imports: [PlatformModule.forRoot(config, urls), HttpModule, HealthModule, ...api, ...worker],
   };
 }
 
-/** What a command needs that works across tenants, where no loop runs. */
-const background = (config: AppConfig): Parts => [EventLogModule.forRoot(config), LifecycleResumerModule];
-
 /** The composition of the command line: handlers without HTTP, and the worker where a command needs it. */
-export function cliModule(config: AppConfig, urls: DatabaseUrls, needs: RuntimeNeeds): DynamicModule {
+export async function cliModule(
+  config: AppConfig,
+  urls: DatabaseUrls,
+  needs: RuntimeNeeds,
+): Promise<DynamicModule> {
   limitEvents(config.maxMessageBytes);
   const parts = [
     ...CATALOGUE,
@@ -83,9 +63,14 @@ export function cliModule(config: AppConfig, urls: DatabaseUrls, needs: RuntimeN
     DemoModule,
     ImportsModule,
   ];
-  const more = needs.worker ? worker(config) : needs.background ? background(config) : [];
   return {
     module: Root,
-    imports: [PlatformModule.forRoot(config, urls), ...parts, ...more],
+    imports: [PlatformModule.forRoot(config, urls), ...parts, ...(await acrossTenants(config, needs))],
   };
+}
+
+async function acrossTenants(config: AppConfig, needs: RuntimeNeeds): Promise<Parts> {
+  if (!needs.worker && !needs.background) return [];
+  const { backgroundModules, workerModules } = await import('./worker-modules.js');
+  return needs.worker ? workerModules(config) : backgroundModules(config);
 }

@@ -1,5 +1,4 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
-import { ScheduleModule } from '@nestjs/schedule';
 import { LoggerModule } from 'nestjs-pino';
 import type { AppConfig } from '../platform/config/config.js';
 import { APP_CONFIG } from '../platform/config/config.token.js';
@@ -19,7 +18,6 @@ export class PlatformModule {
       module: PlatformModule,
       imports: [
         LoggerModule.forRoot(loggingParams(config)),
-        ScheduleModule.forRoot(),
         WorkerModule,
         DatabaseModule.forRoot(config, urls, ENTITIES),
       ],

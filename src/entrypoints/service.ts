@@ -1,30 +1,31 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { SubscriptionHealth } from '../modules/health/contract/subscription-health.js';
 import { PERMISSIONS } from '../modules/identity/contract/permissions.js';
 import type { AppConfig } from '../platform/config/config.js';
 import { ConfigError } from '../platform/config/config.js';
 import { Databases, type DatabaseUrls } from '../platform/database/database.module.js';
-import { EventLogTransport } from '../platform/event-log/transport/event-log-transport.js';
 import { configureHttp, httpAdapter, HTTP_APP_OPTIONS } from '../platform/http/app.js';
 import { ServiceLogger } from '../platform/observability/service-logger.js';
-import { LogConnection } from './event-log.module.js';
 import { rootModule } from './modules.js';
 
 /**
  * Makes the application of `config.mode`, not yet listening.
- * @throws ConfigError when the database has no schema
+ * @throws ConfigError when the database has no schema, or one before the last migration
  */
 export async function createService(config: AppConfig, urls: DatabaseUrls): Promise<NestFastifyApplication> {
-  const app = await NestFactory.create<NestFastifyApplication>(rootModule(config, urls), httpAdapter(), {
-    ...HTTP_APP_OPTIONS,
-    bufferLogs: true,
-    // What was buffered when a start fails goes to Nest's own logger, in colours, on standard output: the caller tells it.
-    logger: false,
-    // A fault at the start is told by the caller, in words; Nest would print it and exit.
-    abortOnError: false,
-  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    await rootModule(config, urls),
+    httpAdapter(),
+    {
+      ...HTTP_APP_OPTIONS,
+      bufferLogs: true,
+      // What was buffered when a start fails goes to Nest's own logger, in colours, on standard output: the caller tells it.
+      logger: false,
+      // A fault at the start is told by the caller, in words; Nest would print it and exit.
+      abortOnError: false,
+    },
+  );
   app.useLogger(app.get(ServiceLogger));
   configureHttp(app, PERMISSIONS);
   await schemaMustExist(app);
@@ -33,12 +34,7 @@ export async function createService(config: AppConfig, urls: DatabaseUrls): Prom
 
 /** Brings the worker to the event log and listens; answers the address. Neither needs a broker that is up. */
 export async function startService(app: NestFastifyApplication, config: AppConfig): Promise<string> {
-  if (config.mode !== 'api') {
-    const transport = app.get(EventLogTransport);
-    app.connectMicroservice({ strategy: transport });
-    app.get(SubscriptionHealth).watch(() => transport.statuses());
-    await app.get(LogConnection).start(app);
-  }
+  if (config.mode !== 'api') await (await import('./worker-modules.js')).connectWorker(app);
   await app.listen(config.port, config.host);
   return app.getUrl();
 }
@@ -46,10 +42,10 @@ export async function startService(app: NestFastifyApplication, config: AppConfi
 async function schemaMustExist(app: NestFastifyApplication): Promise<void> {
   const [row] = await app
     .get(Databases)
-    .front.query<{ found: string | null }[]>(`SELECT to_regclass('public.occupancy_nights') AS found`);
+    .front.query<{ found: string | null }[]>(`SELECT to_regclass('public.capacity_nights') AS found`);
   if (row?.found) return;
   await app.close();
   throw new ConfigError(
-    'the database has no schema yet: run `tartware migrate` with DATABASE_OWNER_URL first',
+    'the database has no schema yet, or an older one: run `tartware migrate` with DATABASE_OWNER_URL first',
   );
 }

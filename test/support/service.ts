@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -12,8 +12,16 @@ import { scratchRoot } from './scratch.js';
 
 /** The checkout. */
 export const ROOT = resolve(import.meta.dirname, '../..');
+
+function startScript(): string {
+  const text = readFileSync(join(ROOT, 'package.json'), 'utf8');
+  return (JSON.parse(text) as { scripts: { start: string } }).scripts.start;
+}
+
 /** The Node that package.json pins: what `npm start` runs. */
 const NODE = join(ROOT, 'node_modules/node/bin/node');
+/** The arguments of Node in `npm start`: flags, the program. */
+export const START = startScript().split(' ').slice(1);
 const PREFIX = 'tartware-e2e-';
 const READY = 'Ctrl-C drains and stops it.';
 const START_TIMEOUT_MS = 60_000;
@@ -139,10 +147,9 @@ export class Installation {
     return running;
   }
 
-  /** `node dist/src/main.js`, not waited for. `group`: in a process group of its own, as at a terminal. */
+  /** As `npm start` runs it, not waited for. `group`: in a process group of its own, as at a terminal. */
   launch(env: Env = {}, options: { group?: boolean } = {}): Running {
-    const args = [join(ROOT, 'dist/src/main.js')];
-    return this.spawn(NODE, args, { PORT: '0', ...env }, options.group === true);
+    return this.spawn(NODE, START, { PORT: '0', ...env }, options.group === true);
   }
 
   /** Starts the service and waits until it says that it is ready. */

@@ -196,6 +196,8 @@ function run(cwd, [program, ...args], env) {
 async function start(name, cwd, stage, env) {
   const json = (word) => JSON.parse(/\[.*\]$/.exec(ofStage(stage, word)[0])[0]);
   const [program, ...args] = json('CMD');
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  must([program, ...args].join(' ') === scripts.start, `CMD is not what npm start runs: ${scripts.start}`);
   const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (said += data));

@@ -71,7 +71,7 @@ export class ProcessCliRuntime extends CliRuntime {
   ): Promise<T> {
     const { cliModule } = await import('../modules.js');
     const { ServiceLogger } = await import('../../platform/observability/service-logger.js');
-    const module = cliModule(this.config, urls, needs);
+    const module = await cliModule(this.config, urls, needs);
     // Nest's own logger would get what was buffered when the start fails: on standard output, which is the result's.
     const options = { bufferLogs: true, abortOnError: false, logger: false } as const;
     // A worker is a microservice; a command without one needs no more than the context.

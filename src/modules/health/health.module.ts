@@ -1,21 +1,8 @@
-import {
-  Inject,
-  Injectable,
-  Logger,
-  Module,
-  type BeforeApplicationShutdown,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
-import type { AppConfig } from '../../platform/config/config.js';
-import { APP_CONFIG } from '../../platform/config/config.token.js';
-import { BackgroundWork, UnitOfWork } from '../../platform/database/unit-of-work.js';
-import { EventLog } from '../../platform/event-log/event-log.js';
-import { LoopRegistry } from '../../platform/worker/loop-registry.js';
 import { HealthChecks, HealthDoors } from './health-checks.js';
 import { HealthController } from './health.controller.js';
 import { MetricsController } from './metrics.controller.js';
-import { ReliabilityMonitor } from './reliability/reliability-monitor.js';
 import { SubscriptionHealth } from './contract/subscription-health.js';
 
 // CommonJS that requires Nest's ES modules: imported once those are evaluated, since jest refuses it while they are linked.
@@ -32,37 +19,3 @@ const { PrometheusModule } = await import('@willsoto/nestjs-prometheus');
   exports: [SubscriptionHealth],
 })
 export class HealthModule {}
-
-const monitor = {
-  provide: ReliabilityMonitor,
-  useFactory: (uow: UnitOfWork, work: BackgroundWork, log: EventLog, config: AppConfig) =>
-    new ReliabilityMonitor(
-      { uow, work, log },
-      { group: config.consumerGroup, topic: config.topic },
-      new Logger('Reliability'),
-    ),
-  inject: [UnitOfWork, BackgroundWork, EventLog, APP_CONFIG],
-};
-
-/** Runs the monitor as long as the application. */
-@Injectable()
-class MonitorLife implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  constructor(
-    @Inject(ReliabilityMonitor) private readonly monitor: ReliabilityMonitor,
-    @Inject(LoopRegistry) loops: LoopRegistry,
-  ) {
-    loops.add(monitor.loop);
-  }
-
-  onApplicationBootstrap(): void {
-    this.monitor.loop.start();
-  }
-
-  async beforeApplicationShutdown(): Promise<void> {
-    await this.monitor.loop.stop();
-  }
-}
-
-/** Worker: measures what /health/reliability tells. */
-@Module({ providers: [monitor, MonitorLife], exports: [ReliabilityMonitor] })
-export class ReliabilityWorkerModule {}

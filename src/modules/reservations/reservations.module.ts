@@ -3,7 +3,6 @@ import { ReservationDesk } from './contract/reservation-desk.js';
 import { ReservationCommandsController } from './http/reservation-commands.controller.js';
 import { ReservationQueriesController } from './http/reservation-queries.controller.js';
 import { ReservationQueries } from './queries/reservation-queries.js';
-import { HoldExpirySweep } from './sweeps/hold-expiry.js';
 
 /** The desk alone: for the CLI and the worker. */
 @Module({ providers: [ReservationDesk, ReservationQueries], exports: [ReservationDesk, ReservationQueries] })
@@ -15,7 +14,3 @@ export class ReservationsModule {}
   controllers: [ReservationCommandsController, ReservationQueriesController],
 })
 export class ReservationsHttpModule {}
-
-/** What the worker does for reservations. */
-@Module({ imports: [ReservationsModule], providers: [HoldExpirySweep], exports: [HoldExpirySweep] })
-export class ReservationsWorkerModule {}
