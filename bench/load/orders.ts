@@ -53,6 +53,11 @@ export const SPREAD_NIGHTS = 50;
 export const HOT_REQUESTS = 200;
 export const HOT_ROOMS = 28;
 const WEEK = 7;
+/** Weeks of one type, within the thousand days that may be booked ahead; then they go on with the next type. */
+const HOT_WEEKS = 140;
+export const HOT_NIGHTS = WEEK * HOT_WEEKS;
+/** More than one load gets through. */
+export const HOT_TYPES = 10;
 const LONGEST = 3;
 
 export interface Stay {
@@ -68,14 +73,15 @@ function bitsOf(n: number): number {
   return (bits ^ (bits >>> 16)) >>> 0;
 }
 
-/** One to three nights: anywhere in ten types and 50 nights, or in the first type and the week of the moment. */
+/** One to three nights: anywhere in ten types and 50 nights, or in the type and the week of the moment. */
 export function stayOf({ roomTypeIds, businessDate }: LoadHouse, kind: BookOrder['kind'], n: number): Stay {
   const bits = bitsOf(n);
   const nights = 1 + (bits % LONGEST);
+  const week = Math.floor(n / HOT_REQUESTS);
   const [first, days, type] =
     kind === 'spread'
       ? [0, SPREAD_NIGHTS, (bits >>> 16) % roomTypeIds.length]
-      : [WEEK * Math.floor(n / HOT_REQUESTS), WEEK, 0];
+      : [WEEK * (week % HOT_WEEKS), WEEK, Math.floor(week / HOT_WEEKS)];
   const arrival = first + ((bits >>> 4) % (days - nights + 1));
   return {
     roomTypeId: roomTypeIds[type]!,

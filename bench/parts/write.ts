@@ -2,7 +2,14 @@ import { availableParallelism } from 'node:os';
 import { createHouse, type TestHouse } from '../../test/support/fixtures.js';
 import type { Bed } from '../bed.js';
 import { Load } from '../load/load.js';
-import { HOT_REQUESTS, HOT_ROOMS, SPREAD_NIGHTS, type BookOrder } from '../load/orders.js';
+import {
+  HOT_NIGHTS,
+  HOT_REQUESTS,
+  HOT_ROOMS,
+  HOT_TYPES,
+  SPREAD_NIGHTS,
+  type BookOrder,
+} from '../load/orders.js';
 import type { Part } from '../measure.js';
 import { jwksFile, startOurs, tokenOf } from '../ours.js';
 import { startNaive } from '../peers/naive/start.js';
@@ -14,7 +21,6 @@ const CLIENTS = 64;
 const TYPES = 10;
 /** More than anybody can sell here. */
 const PLENTY = 10_000;
-const WEEKS = 1_500;
 
 const SPREAD = { bookings: 'bookings/s', p50: 'ms', p99: 'ms', 'CPU of the load': '% of the machine' };
 const HOT = {
@@ -102,7 +108,7 @@ export const write: Part = async (bed, { quick, say }) => {
   };
   const places: Places = {
     spread: await place(PLENTY, TYPES, SPREAD_NIGHTS),
-    hot: await place(HOT_ROOMS, 1, 7 * WEEKS),
+    hot: await place(HOT_ROOMS, HOT_TYPES, HOT_NIGHTS),
   };
   say('starting the services');
   const load = Load.open(bed);
