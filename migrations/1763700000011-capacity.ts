@@ -16,8 +16,7 @@ export class Capacity1763700000011 implements MigrationInterface {
         night       date NOT NULL,
         rooms       integer NOT NULL,
         PRIMARY KEY (tenant_id, property_id, night),
-        CONSTRAINT capacity_nights_not_negative CHECK (rooms >= 0),
-        FOREIGN KEY (tenant_id, property_id) REFERENCES properties
+        CONSTRAINT capacity_nights_not_negative CHECK (rooms >= 0)
       ) WITH (fillfactor = 50);
 
       -- Less goes by UPDATE: of an upsert PostgreSQL checks the row that it proposes before it looks for the one that is there.

@@ -1,19 +1,27 @@
 import { violatedConstraint } from '../../../platform/database/sqlstate.js';
-import { sql } from '../../../platform/database/sql.js';
+import { sql, type Sql } from '../../../platform/database/sql.js';
 import type { ReadTx, Tx } from '../../../platform/database/unit-of-work.js';
+import type { IsoDate } from '../../../platform/kernel/dates.js';
 import { conflict, notFound } from '../../../platform/kernel/errors.js';
 import { PropertyEntity } from './property.entity.js';
+
+const ROW = `tenant_id AS "tenantId", property_id AS "propertyId", code, name, time_zone AS "timeZone", currency,
+  business_date AS "businessDate", version, created_at AS "createdAt", updated_at AS "updatedAt"`;
 
 // NO KEY UPDATE: a booking's foreign key check must not wait for a change of the property's name.
 const LOCK = sql(
   'properties.lock',
-  `SELECT 1 FROM properties WHERE tenant_id = $1 AND property_id = $2 FOR NO KEY UPDATE`,
+  `SELECT ${ROW} FROM properties WHERE tenant_id = $1 AND property_id = $2 FOR NO KEY UPDATE`,
 );
 const HOLD = sql(
   'properties.hold',
-  `SELECT 1 FROM properties WHERE tenant_id = $1 AND property_id = $2 FOR SHARE`,
+  `SELECT ${ROW} FROM properties WHERE tenant_id = $1 AND property_id = $2 FOR SHARE`,
 );
-
+const ADVANCE = sql(
+  'properties.advance',
+  `UPDATE properties SET business_date = $3, version = version + 1, updated_at = now()
+    WHERE tenant_id = $1 AND property_id = $2 RETURNING ${ROW}`,
+);
 const CURRENCY = sql(
   'properties.currency',
   `SELECT currency FROM properties WHERE tenant_id = $1 AND property_id = $2`,
@@ -33,16 +41,24 @@ export async function findProperty(tx: Tx, propertyId: string): Promise<Property
   return row;
 }
 
-/** The row, locked for a change. @throws DomainError PROPERTY_NOT_FOUND (404) */
-export async function lockProperty(tx: Tx, propertyId: string): Promise<PropertyEntity> {
-  await tx.query(LOCK, [tx.tenantId, propertyId]);
-  return findProperty(tx, propertyId);
+async function rowBy(tx: Tx, statement: Sql, propertyId: string): Promise<PropertyEntity> {
+  const [row] = await tx.query<PropertyEntity>(statement, [tx.tenantId, propertyId]);
+  if (!row) throw notFound('property');
+  return row;
 }
 
+/** The row, locked for a change. @throws DomainError PROPERTY_NOT_FOUND (404) */
+export const lockProperty = (tx: Tx, propertyId: string): Promise<PropertyEntity> =>
+  rowBy(tx, LOCK, propertyId);
+
 /** The row, kept as it is to the end of the transaction. @throws DomainError PROPERTY_NOT_FOUND (404) */
-export async function holdProperty(tx: Tx, propertyId: string): Promise<PropertyEntity> {
-  await tx.query(HOLD, [tx.tenantId, propertyId]);
-  return findProperty(tx, propertyId);
+export const holdProperty = (tx: Tx, propertyId: string): Promise<PropertyEntity> =>
+  rowBy(tx, HOLD, propertyId);
+
+/** Writes the business date and the next version of a row that is locked; answers with the row as it is then. */
+export async function writeBusinessDate(tx: Tx, propertyId: string, to: IsoDate): Promise<PropertyEntity> {
+  const [row] = await tx.query<PropertyEntity>(ADVANCE, [tx.tenantId, propertyId, to]);
+  return row!;
 }
 
 /** Writes new values and the next version of a row that is locked; answers with the row as it is then. */

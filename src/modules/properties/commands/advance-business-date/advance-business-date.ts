@@ -8,7 +8,7 @@ import { extendHorizon } from '../../../inventory/contract/horizon.js';
 import { appendChanges } from '../../../outbox/contract/append-changes.js';
 import { nextBusinessDate } from '../../domain/property-rules.js';
 import { propertyView } from '../../queries/property-view.js';
-import { lockProperty, writeProperty } from '../../persistence/property-rows.js';
+import { lockProperty, writeBusinessDate } from '../../persistence/property-rows.js';
 
 export interface AdvanceBusinessDateInput {
   readonly propertyId: string;
@@ -25,19 +25,21 @@ export class AdvanceBusinessDate {
   execute(ctx: OpContext, input: AdvanceBusinessDateInput, claim: Claim | null): Promise<StoredAnswer> {
     return runOnce(this.uow, ctx, 'property.advance_business_date', claim, async (tx) => {
       const before = await lockProperty(tx, input.propertyId);
-      const { businessDate: from, propertyId } = before;
+      const { businessDate: from, propertyId, version } = before;
       const to = nextBusinessDate(from, input.to);
-      const row = await writeProperty(tx, before, { businessDate: to });
-      await extendHorizon(tx, propertyId, to);
-      await appendChanges(tx, ctx, [
-        {
-          aggregateType: 'property',
-          aggregateId: propertyId,
-          version: row.version,
-          type: 'property.business_date_advanced',
-          data: { propertyId, from, to },
-          changes: { businessDate: [from, to] },
-        },
+      const [row] = await Promise.all([
+        writeBusinessDate(tx, propertyId, to),
+        extendHorizon(tx, propertyId, to),
+        appendChanges(tx, ctx, [
+          {
+            aggregateType: 'property',
+            aggregateId: propertyId,
+            version: version + 1,
+            type: 'property.business_date_advanced',
+            data: { propertyId, from, to },
+            changes: { businessDate: [from, to] },
+          },
+        ]),
       ]);
       return answer(200, propertyView(row), { etag: row.version, correlationId: ctx.correlationId });
     });
