@@ -100,7 +100,7 @@ export class Bed extends Ground {
     ))
       await this.sql(`ALTER TABLE ${name} DISABLE TRIGGER USER; TRUNCATE ${name}`);
     await this
-      .sql(`TRUNCATE outbox_queue, outbox_blocked_keys, event_key_marks, dead_letters, reservation_event_offsets,
+      .sql(`TRUNCATE outbox_queue, outbox_blocked_keys, outbox_relays, event_key_marks, dead_letters, reservation_event_offsets,
       event_log_records, event_log_partitions, event_log_topics RESTART IDENTITY CASCADE`);
     await this.sql(`UPDATE outbox_slots SET owner = NULL, lease_until = '-infinity', low_water = 0`);
     await this.settle();
