@@ -200,20 +200,23 @@ async function readOnce<T>(
 
 /** Sends statements as one batch. @returns the rows of each */
 async function batchOn(pool: Pool, statements: readonly QueryConfig[]): Promise<object[][]> {
+  const { promise, resolve, reject } = Promise.withResolvers<object[][]>();
+  const batch = new Batch(statements, (error, rows) => (rows ? resolve(rows) : reject(error!)));
   const client = await pool.connect();
-  return new Promise((resolve, reject) => {
-    client.query(
-      new Batch(statements, (error, rows) => {
-        client.release(error && !isRefusal(error) ? error : undefined);
-        if (rows) resolve(rows);
-        else reject(error!);
-      }) as unknown as Submittable,
-    );
-  });
+  let broken: Error | undefined;
+  try {
+    client.query(batch as unknown as Submittable);
+    return await promise;
+  } catch (error) {
+    if (!isRefusal(error)) broken = error as Error;
+    throw error;
+  } finally {
+    client.release(broken);
+  }
 }
 
 /** The server refused a statement, and the connection is sound: 57Pxx and 25P03 end the session. */
-const isRefusal = (error: Error): boolean =>
+const isRefusal = (error: unknown): boolean =>
   error instanceof pg.DatabaseError && !/^(57P|25P03)/.test(error.code ?? '57P');
 
 /** Tries again, whole, what did nothing because of others: the one retry of the house. */
