@@ -14,6 +14,8 @@ export class Member {
   private starting: Promise<void> | null = null;
   private wanted = false;
   private offsetMs = 0;
+  /** The one that it got at its first start, for good: clients find it again after a restart. */
+  private port = '0';
   /** Ends that nobody had asked for. */
   readonly crashes: string[] = [];
 
@@ -93,7 +95,12 @@ export class Member {
     };
     while (this.wanted) {
       try {
-        const service = await this.inst.start({ ...this.env, ...(this.offsetMs !== 0 && skew) });
+        const service = await this.inst.start({
+          ...this.env,
+          PORT: this.port,
+          ...(this.offsetMs !== 0 && skew),
+        });
+        this.port = new URL(service.url).port;
         if (!this.wanted) return void (await service.stop('SIGKILL'));
         this.service = service;
         void service.ended.then(({ code, stderr, stdout }) => this.ended(service, code, stdout + stderr));

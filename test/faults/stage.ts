@@ -121,7 +121,7 @@ export class Stage {
     for (const [kind, n] of names) {
       const database = await this.proxy(`${kind}-${n}/database`, this.cluster.port);
       const broker = kind === 'worker' ? (brokerRoutes?.[n] ?? null) : null;
-      const env = await this.environment(kind, database, broker);
+      const env = this.environment(kind, database, broker);
       this.members.push(new Member(`${kind}-${n}`, kind, this.inst, env, database, broker));
     }
     this.log = this.openLog();
@@ -193,12 +193,10 @@ export class Stage {
     };
   }
 
-  private async environment(kind: string, database: FaultProxy, broker: FaultProxy | null): Promise<Env> {
+  private environment(kind: string, database: FaultProxy, broker: FaultProxy | null): Env {
     return {
       ...this.databaseEnv(database.port, broker && `127.0.0.1:${broker.port}`),
       APP_MODE: kind,
-      // Its own port for good: clients find it again after a restart.
-      PORT: String(await freePort()),
     };
   }
 
