@@ -5,6 +5,7 @@ import { PERMISSIONS } from '../modules/identity/contract/permissions.js';
 import type { AppConfig } from '../platform/config/config.js';
 import { ConfigError } from '../platform/config/config.js';
 import { Databases, type DatabaseUrls } from '../platform/database/database.module.js';
+import { sqlState } from '../platform/database/sqlstate.js';
 import { configureHttp, httpAdapter, HTTP_APP_OPTIONS } from '../platform/http/app.js';
 import { ServiceLogger } from '../platform/observability/service-logger.js';
 import { rootModule } from './modules.js';
@@ -39,11 +40,21 @@ export async function startService(app: NestFastifyApplication, config: AppConfi
   return app.getUrl();
 }
 
+/** The last migration. Its name stands here since the migrations themselves are nothing that a service should load. */
+export const LAST_MIGRATION = 'CapacityRecount1763700000013';
+
+/** Undefined table; insufficient privilege: the table of migrations was not for us to read before the migration that we ask for. */
+const NO_ANSWER = ['42P01', '42501'];
+
 async function schemaMustExist(app: NestFastifyApplication): Promise<void> {
-  const [row] = await app
+  const rows = await app
     .get(Databases)
-    .front.query<{ found: string | null }[]>(`SELECT to_regclass('public.capacity_nights') AS found`);
-  if (row?.found) return;
+    .front.query<object[]>(`SELECT FROM schema_migrations WHERE name = $1`, [LAST_MIGRATION])
+    .catch((error: unknown): object[] => {
+      if (NO_ANSWER.includes(sqlState(error) ?? '')) return [];
+      throw error;
+    });
+  if (rows.length > 0) return;
   await app.close();
   throw new ConfigError(
     'the database has no schema yet, or an older one: run `tartware migrate` with DATABASE_OWNER_URL first',

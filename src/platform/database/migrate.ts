@@ -3,6 +3,7 @@ import { Catalogue1763700000002 } from '../../../migrations/1763700000002-catalo
 import { Events1763700000004 } from '../../../migrations/1763700000004-events.js';
 import { Lifecycle1763700000010 } from '../../../migrations/1763700000010-lifecycle.js';
 import { Capacity1763700000011 } from '../../../migrations/1763700000011-capacity.js';
+import { CapacityRecount1763700000013 } from '../../../migrations/1763700000013-capacity-recount.js';
 import { TenantStatistics1763700000012 } from '../../../migrations/1763700000012-tenant-statistics.js';
 import { OutboxIndexes1763700000006 } from '../../../migrations/1763700000006-outbox-indexes.js';
 import { OutboxOperations1763700000005 } from '../../../migrations/1763700000005-outbox-operations.js';
@@ -26,6 +27,7 @@ export const MIGRATIONS = [
   Lifecycle1763700000010,
   Capacity1763700000011,
   TenantStatistics1763700000012,
+  CapacityRecount1763700000013,
 ];
 
 /** The data source of the schema's owner; also `ormconfig.ts`, for TypeORM's own command line. */
