@@ -7,6 +7,7 @@ import { startEmbedded } from '../../src/platform/database/embedded/embedded-pos
 import { EventLog, type LogPosition, type LogRecord } from '../../src/platform/event-log/event-log.js';
 import { metrics } from '../../src/platform/observability/metrics.js';
 import type { Bed } from '../bed.js';
+import { quiet } from '../consumer.js';
 import { timed, type Part } from '../measure.js';
 import { graphileWorker } from '../peers/graphile-worker.js';
 import { leanEncoder, plainEncoder } from '../../src/platform/event-log/kafka/lean-encoder.js';
@@ -16,7 +17,6 @@ import { pgTransactionalOutbox } from '../peers/pg-transactional-outbox.js';
 import { inRounds, type Runner } from '../rounds.js';
 import { fillOutbox } from './fill.js';
 
-const quiet = { warn: () => undefined, error: (line: string) => process.stderr.write(`${line}\n`) };
 const PARTITIONS = 8;
 const UNIT = 'events/s';
 

@@ -2,10 +2,10 @@ import { appendChanges, onEventsCommitted } from '../../src/modules/outbox/contr
 import { OutboxRelay } from '../../src/modules/outbox/relay/outbox-relay.js';
 import { makeContext } from '../../src/platform/context/op-context.js';
 import { newId, type TenantId } from '../../src/platform/kernel/ids.js';
+import { quiet } from '../consumer.js';
 import { alone, Samples, type Part } from '../measure.js';
 import { fillOutbox } from './fill.js';
 
-const quiet = { warn: () => undefined, error: (line: string) => process.stderr.write(`${line}\n`) };
 const EVERY_MS = 20;
 
 /** How long the events of one tenant take from commit into Kafka while another one's flood is being drained. */

@@ -28,7 +28,7 @@ describe('a build without a wall', () => {
     ['0', ''],
     ['2', "set_config('app.tenant_id', $1, true) set_config('app.tenant_id', $1, true)"],
   ])('is refused where what is replaced is there %s times', (times, source) =>
-    expect(() => without('tenant scope', 'platform/database/unit-of-work', source)).toThrow(
+    expect(() => without('tenant scope', 'platform/database/tenant-scope', source)).toThrow(
       `is there ${times} times`,
     ),
   );

@@ -11,7 +11,7 @@ type Change = readonly [what: string | RegExp, instead: string];
 export const WALLS: Readonly<Record<Wall, Readonly<Record<string, readonly Change[]>>>> = {
   'tenant scope': {
     // The round trip stays: it tries the locks of the idempotency keys as well.
-    'platform/database/unit-of-work': [["set_config('app.tenant_id', $1, true)", '$1::text']],
+    'platform/database/tenant-scope': [["set_config('app.tenant_id', $1, true)", '$1::text']],
   },
   'audit row': {
     'modules/outbox/contract/append-changes': [

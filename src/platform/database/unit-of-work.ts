@@ -1,23 +1,15 @@
 import type { Writable } from 'node:stream';
-import pg, { type Pool, type PoolClient, type QueryConfig, type Submittable } from 'pg';
+import type { PoolClient, QueryConfig } from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { TenantId } from '../kernel/ids.js';
 import { metrics } from '../observability/metrics.js';
-import { Batch } from './batch.js';
 import { poolOf, statementFor } from './data-source.js';
-import { sql, type Sql } from './sql.js';
+import { readInOneMessage, type Queries } from './reads.js';
+import type { Sql } from './sql.js';
 import { isRetryable, isSilence } from './sqlstate.js';
+import { SCOPE } from './tenant-scope.js';
 
 declare const brand: unique symbol;
-
-/** What can be asked in every transaction. */
-interface Queries {
-  /**
-   * Runs a named statement, prepared once a connection. Statements that need nothing of each other may be sent at once
-   * (`Promise.all`): they share a round trip and run in the order of the calls.
-   */
-  query<T extends object>(statement: Sql, values: readonly unknown[]): Promise<T[]>;
-}
 
 /** What every transaction that may write can do. Made by `UnitOfWork.run` or `BackgroundWork.run` and by nothing else. */
 interface Transaction extends Queries {
@@ -142,9 +134,6 @@ async function attempt<T>({
   }
 }
 
-/** The scope of the tenant $1. A bound set_config, and not SET: the tenant never becomes part of a statement's text. */
-const SET_TENANT = `set_config('app.tenant_id', $1, true)`;
-
 /** Advisory locks are tried here, a statement before any read, so that a read sees whatever the lock's last holder committed. */
 const scope = (
   source: DataSource,
@@ -152,72 +141,6 @@ const scope = (
   tenant: TenantId,
   locks: readonly string[],
 ): Promise<{ locked: boolean[] | null }[]> => wire.send(statementFor(source, SCOPE, [tenant, locks]));
-
-const SCOPE = sql(
-  'uow.scope',
-  `SELECT ${SET_TENANT},
-    (SELECT array_agg(pg_try_advisory_xact_lock(hashtextextended(k, 0)) ORDER BY o)
-       FROM unnest($2::text[]) WITH ORDINALITY AS l(k, o)) AS locked`,
-);
-
-const READ_SCOPE = sql(
-  'uow.read_scope',
-  `SELECT ${SET_TENANT}, set_config('transaction_read_only', 'on', true)`,
-);
-
-/** One try of reads that are sent at once. @throws what failed */
-async function readOnce<T>(
-  source: DataSource,
-  tenantId: TenantId,
-  work: (tx: Pick<ReadTx, 'tenantId' | 'query'>) => Promise<T>,
-): Promise<T> {
-  const statements = [statementFor(source, READ_SCOPE, [tenantId])];
-  const answers: { give: (rows: object[]) => void; fail: (error: Error) => void }[] = [];
-  let sent = false;
-  const working = work({
-    tenantId,
-    query: <R extends object>(statement: Sql, values: readonly unknown[]): Promise<R[]> => {
-      if (sent) return Promise.reject(new Error(`${statement.name} comes after the reads were sent`));
-      statements.push(statementFor(source, statement, values));
-      const rows = new Promise<R[]>((give, fail) =>
-        answers.push({ give: give as (rows: object[]) => void, fail }),
-      );
-      // Of work that failed before it awaited them nobody listens.
-      rows.catch(() => undefined);
-      return rows;
-    },
-  });
-  working.catch(() => undefined);
-  sent = true;
-  try {
-    const rows = await batchOn(poolOf(source), statements);
-    answers.forEach(({ give }, i) => give(rows[i + 1]!));
-  } catch (error) {
-    for (const { fail } of answers) fail(error as Error);
-  }
-  return working;
-}
-
-/** Sends statements as one batch. @returns the rows of each */
-async function batchOn(pool: Pool, statements: readonly QueryConfig[]): Promise<object[][]> {
-  const { promise, resolve, reject } = Promise.withResolvers<object[][]>();
-  const batch = new Batch(statements, (error, rows) => (rows ? resolve(rows) : reject(error!)));
-  const client = await pool.connect();
-  let broken: Error | undefined;
-  try {
-    client.query(batch as unknown as Submittable);
-    return await promise;
-  } catch (error) {
-    if (!isRefusal(error)) broken = error as Error;
-    throw error;
-  } finally {
-    client.release(broken);
-  }
-}
-
-/** The server refused a statement, and the connection is sound: 57Pxx and 25P03 end the session. */
-const isRefusal = (error: unknown): boolean =>
-  error instanceof pg.DatabaseError && !/^(57P|25P03)/.test(error.code ?? '57P');
 
 /** Tries again, whole, what did nothing because of others: the one retry of the house. */
 async function retried<T>(name: string, once: () => Promise<T>): Promise<T> {
@@ -261,7 +184,11 @@ export class UnitOfWork {
     name: string,
     work: (tx: ReadTx) => Promise<T>,
   ): Promise<T> {
-    return retried(name, () => readOnce(this.source, scope.tenantId, (tx) => work(tx as ReadTx)));
+    return retried(name, () =>
+      readInOneMessage(this.source, scope.tenantId, (reads) =>
+        work({ ...reads, tenantId: scope.tenantId } as ReadTx),
+      ),
+    );
   }
 
   /**

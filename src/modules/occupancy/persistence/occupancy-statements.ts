@@ -14,7 +14,7 @@ export const ADD_DELTAS = sql(
      stayed_revenue_minor = o.stayed_revenue_minor + excluded.stayed_revenue_minor`,
 );
 
-/** Numbers of consecutive nights, where there are any: each with its distance in days from the first night that was asked for. */
+/** Numbers of nights, where there are any: each with its distance in days from the first night that was asked for. */
 export interface BookedNights {
   readonly days: readonly number[];
   readonly bookedRooms: readonly number[];
