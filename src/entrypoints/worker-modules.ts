@@ -15,7 +15,8 @@ import type { AppConfig } from '../platform/config/config.js';
 import { EventLogTransport } from '../platform/event-log/transport/event-log-transport.js';
 import { EventLogModule, LogConnection } from './event-log.module.js';
 
-// What only a worker needs, down to kafkajs and Nest's microservices: an API never loads it, which is a tenth of its start.
+// What only a worker needs, down to kafkajs: an API never loads it, which is a tenth of its start. (Nest's microservices it does:
+// Nest itself loads them in every application.)
 
 /** The loops. */
 export const workerModules = (config: AppConfig): (Type | DynamicModule)[] => [
