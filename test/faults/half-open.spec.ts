@@ -9,7 +9,7 @@ import { loadConfig } from '../../src/platform/config/config.js';
 import { openDataSource } from '../../src/platform/database/data-source.js';
 import { DatabaseModule } from '../../src/platform/database/database.module.js';
 import { sql, type Sql } from '../../src/platform/database/sql.js';
-import { sqlState } from '../../src/platform/database/sqlstate.js';
+import { isUnavailable, sqlState } from '../../src/platform/database/sqlstate.js';
 import { BackgroundWork, UnitOfWork } from '../../src/platform/database/unit-of-work.js';
 import { asDomainError, statusOf } from '../../src/platform/http/error-status.js';
 import { newId } from '../../src/platform/kernel/ids.js';
@@ -30,6 +30,7 @@ const TRAP: Trap = {
 };
 const LOCK = sql('test.lock', `UPDATE outbox_slots SET epoch = epoch WHERE slot = 0 RETURNING slot`);
 const NOTHING = sql('test.nothing', `SELECT 1`);
+const BACKEND = sql('test.backend', `SELECT pg_backend_pid() AS pid`);
 
 /** A network that swallows everything and closes nothing: no timeout of TCP's helps for hours. */
 describe('on half-open connections to PostgreSQL', () => {
@@ -214,6 +215,24 @@ describe('a statement without an answer', () => {
     expect([failure.code, statusOf(failure), (await sprung) !== null]).toEqual(['UNAVAILABLE', 503, true]);
     expect(performance.now() - begun).toBeLessThan(LIMIT_MS + 1_500);
     expect(await failureOf(NOTHING)).toEqual([{ '?column?': 1 }]);
+  });
+
+  it('of a read is given up as well, and the next read goes over a new connection', async () => {
+    const read = (): Promise<unknown> =>
+      new UnitOfWork(source)
+        .read({ tenantId: path.house.tenantId }, 'test.read', (tx) => tx.query(BACKEND, []))
+        .catch((error: unknown) => error);
+    // At once, so that a second connection lies idle beside the one that will be given up.
+    const before = (await Promise.all([read(), read()])).flat();
+    expect(before).toEqual([{ pid: expect.any(Number) }, { pid: expect.any(Number) }]);
+    const sprung = proxy.spring(TRAP, 5_000);
+    const begun = performance.now();
+    const failure = await read();
+    expect([isUnavailable(failure), (await sprung) !== null]).toEqual([true, true]);
+    expect(performance.now() - begun).toBeLessThan(LIMIT_MS + 1_500);
+    const [after] = [await read()].flat();
+    expect(after).toEqual({ pid: expect.any(Number) });
+    expect(before).not.toContainEqual(after);
   });
 
   it('because it is slow is cancelled by the server, not given up', async () => {
