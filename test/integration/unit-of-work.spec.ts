@@ -237,6 +237,18 @@ describe('a transaction', () => {
       expect(unhandled).toEqual([]);
     });
 
+    it('whose work fails before it awaits its statements fails with that, and leaves no rejection unhandled', async () => {
+      const thrown = new Error('no');
+      const failure = await failureOf(
+        uow.read(scope, 'test.read', (tx) => {
+          void tx.query(FAIL, []);
+          return Promise.reject(thrown);
+        }),
+      );
+      // A rejection that nobody handles Jest itself turns into a failure of the test.
+      expect(failure).toBe(thrown);
+    });
+
     it('fails as unavailable when its connection dies, and the next one gets another', async () => {
       const pid = await backendOf();
       expect(isUnavailable(await killed())).toBe(true);
