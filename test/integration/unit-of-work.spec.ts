@@ -256,6 +256,16 @@ describe('a transaction', () => {
       expect([row!.pid === pid, unhandled]).toEqual([false, []]);
     });
 
+    it('reads rows as its own connection describes them, whatever an older one was told', async () => {
+      const shape = sql('test.shape', 'SELECT * FROM shapes');
+      const read = (): Promise<object[]> => uow.read(scope, 'test.read', (tx) => tx.query(shape, []));
+      await admin.query(`CREATE TABLE shapes AS SELECT 1 AS old; GRANT SELECT ON shapes TO tartware_app`);
+      expect(await read()).toEqual([{ old: 1 }]);
+      await admin.query('ALTER TABLE shapes RENAME old TO new');
+      await killed();
+      expect(await read()).toEqual([{ new: 1 }]);
+    });
+
     it('leaves no tenant on the connection for the next one', async () => {
       await uow.read(scope, 'test.read', (tx) => tx.query(TENANT, []));
       const [row] = await new BackgroundWork(source).run('test.tenant', (tx) =>
