@@ -64,6 +64,6 @@ async function batchOn(pool: Pool, statements: readonly QueryConfig[]): Promise<
   }
 }
 
-/** The server refused a statement, and the connection is sound: 57Pxx and 25P03 end the session. */
+/** The server refused a statement, and the connection is sound: codes of these classes end the session, as a rule. */
 const isRefusal = (error: unknown): boolean =>
-  error instanceof pg.DatabaseError && !/^(57P|25P03)/.test(error.code ?? '57P');
+  error instanceof pg.DatabaseError && !/^(08|25P|57P)/.test(error.code ?? '57P');
