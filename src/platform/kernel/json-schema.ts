@@ -64,7 +64,9 @@ const KEYWORDS: { readonly [K in keyof JsonSchema]-?: (said: never, schema: Json
     const known = new Set(said);
     return (value) => (known.has(value) ? null : ' is none of the known values');
   },
-  pattern: (said: string) => {
+  pattern: (said: string, { format }) => {
+    // Said for others, who may only note a format; the format's own check is as strict or stricter.
+    if (format) return null;
     const pattern = new RegExp(said, 'u');
     return onText((text) => pattern.test(text), ' has not its form');
   },

@@ -1,9 +1,11 @@
 import kafkajs, { Kafka, logLevel, type logCreator, type RetryOptions } from 'kafkajs';
 import { within } from '../../worker/within.js';
 import type { LogSink } from '../delivery/log-sink.js';
+import { leanDecoder } from './lean-decoder.js';
 import { leanEncoder } from './lean-encoder.js';
 
 leanEncoder();
+leanDecoder();
 
 /** What every connection to the brokers needs. */
 export interface KafkaSettings {

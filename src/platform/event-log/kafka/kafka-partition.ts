@@ -44,19 +44,12 @@ export class KafkaPartition {
   }
 }
 
-/** A record as the port has it. Header values that occur several times keep their last. */
-export function toReadRecord(partition: number, message: KafkaMessage): ReadRecord {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(message.headers ?? {})) {
-    const last = Array.isArray(value) ? value[value.length - 1] : value;
-    if (last !== undefined) headers[name] = last.toString();
-  }
-  return {
-    partition,
-    offset: BigInt(message.offset),
-    key: message.key === null ? null : message.key.toString(),
-    value: message.value,
-    headers,
-    timestamp: Number(message.timestamp),
-  };
-}
+/** A record as the port has it; its headers are text already, see `leanDecoder`. */
+export const toReadRecord = (partition: number, message: KafkaMessage): ReadRecord => ({
+  partition,
+  offset: BigInt(message.offset),
+  key: message.key === null ? null : message.key.toString(),
+  value: message.value,
+  headers: message.headers as Record<string, string>,
+  timestamp: Number(message.timestamp),
+});

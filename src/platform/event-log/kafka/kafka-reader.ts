@@ -67,8 +67,10 @@ export class KafkaReader {
     if (first > part.next) await this.positions.explainGap(part.number, part.next, first);
     let at = 0;
     while (at < records.length && this.hooks.partition(part.number) === part) {
-      const slice = records.slice(at, at + batchLength(records, at, maxBatchRecords, maxBatchBytes));
-      const verdict = await this.hand(part, this.batchOf(part, slice, payload));
+      const end = at + batchLength(records, at, maxBatchRecords, maxBatchBytes);
+      const slice = records.slice(at, end);
+      const ahead = records.slice(end, end + maxBatchRecords);
+      const verdict = await this.hand(part, { ...this.batchOf(part, slice, payload), ahead });
       if (!part.live || !this.accept(part, slice, verdict, payload)) return;
       await payload.heartbeat();
       at += slice.length;
