@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { DataSource, type EntityTarget, type ObjectLiteral } from 'typeorm';
+import { arrayLiteral } from './array-literal.js';
 import type { Sql } from './sql.js';
 import { isSilence } from './sqlstate.js';
 
@@ -101,7 +102,10 @@ export const statementFor = (
   { name, text }: Sql,
   values: readonly unknown[],
 ): pg.QueryConfig => {
-  const statement = { text, values: values as unknown[] };
+  const statement = {
+    text,
+    values: values.map((value) => (Array.isArray(value) ? arrayLiteral(value) : value)),
+  };
   return unprepared.has(source) ? statement : { name, ...statement };
 };
 
