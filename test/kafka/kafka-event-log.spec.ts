@@ -119,6 +119,21 @@ describe('the event log in Kafka', () => {
     expect(second.ledger.values()).toEqual(['2', '3', '4']);
   });
 
+  it('shows a batch what was read with it and follows, which is the next batch', async () => {
+    await fresh(1);
+    await log.append(topic, records(0, 120));
+    const handler = new RecordingHandler();
+    const subscription = await subscribe(handler, `g-${topic}`);
+    await handler.ledger.hasApplied(120);
+    await subscription.stop();
+    const [first, second, third] = handler.batches;
+    expect(handler.batches.map((batch) => batch.records.length)).toEqual([50, 50, 20]);
+    // The very same objects: what was prepared of them is found again.
+    expect(first!.ahead!.every((record, i) => record === second!.records[i])).toBe(true);
+    expect(second!.ahead!.every((record, i) => record === third!.records[i])).toBe(true);
+    expect([first!.ahead!.length, second!.ahead!.length, third!.ahead]).toEqual([50, 20, []]);
+  });
+
   it('takes a list of records that together exceed max.message.bytes, which Kafka counts a request', async () => {
     await fresh(2);
     const large = Array.from({ length: 40 }, (_, i) => ({

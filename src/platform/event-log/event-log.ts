@@ -34,6 +34,8 @@ export interface RecordBatch {
   readonly topic: string;
   readonly partition: number;
   readonly records: readonly ReadRecord[];
+  /** What was read with them and follows them: the next batch, as a rule. A handler that waits may look at it. */
+  readonly ahead?: readonly ReadRecord[];
   /** The offset that the log's next record will get: lag = highWatermark - (last offset + 1). */
   readonly highWatermark: bigint;
   /** Keeps the assignment alive during long work; throws once the assignment is lost. */

@@ -1,4 +1,4 @@
-import { traceIdOf, traceparentFrom } from '../../../platform/context/op-context.js';
+import { traceIdOf } from '../../../platform/context/op-context.js';
 import type { BackgroundWork } from '../../../platform/database/unit-of-work.js';
 import type { BatchHandler, RecordBatch } from '../../../platform/event-log/event-log.js';
 import { metrics } from '../../../platform/observability/metrics.js';
@@ -11,6 +11,7 @@ import { FencedError } from '../persistence/fenced-error.js';
 import { OffsetStore, type PartitionClaim } from '../persistence/offset-store.js';
 import { type Attempt, BatchApplier } from './batch-applier.js';
 import { BatchWatch } from './batch-watch.js';
+import { Decoder } from './decoder.js';
 import { buried, describeFailure, kindOf } from './failures.js';
 import { GaveUpError, processWithRetry, type RetryPolicy } from './retry.js';
 import { Suspects } from './suspects.js';
@@ -51,6 +52,7 @@ export class EventProcessor implements BatchHandler {
   private readonly listeners: (() => void)[] = [];
   private readonly suspects: Suspects;
   private readonly together: Together;
+  private readonly decoder = new Decoder();
   private lastError: string | null = null;
 
   /** @param work answers in time, or the partition waits for as long as a half-open connection is silent */
@@ -104,6 +106,7 @@ export class EventProcessor implements BatchHandler {
     const observed = metrics.batchSeconds.startTimer();
     try {
       const run = this.unread(batch, claim);
+      this.decoder.prepare(batch.ahead ?? []);
       if (run.length > 0 && !(await this.goesTogether(batch, claim, run)))
         await this.work({ batch, claim, moved }, run);
       this.lastError = null;
@@ -124,7 +127,7 @@ export class EventProcessor implements BatchHandler {
       );
     return batch.records
       .filter(({ offset }) => anew || offset >= claim.next)
-      .map((record) => inTrace(decodeRecord(record)));
+      .map((record) => this.decoder.decode(record));
   }
 
   /** Whether the run was applied together with what other partitions handed in with it. */
@@ -259,15 +262,6 @@ interface Job {
 
 const nameOf = ({ topic, partition }: { readonly topic: string; readonly partition: number }): string =>
   `${topic}/${partition}`;
-
-/** The event in its request's trace; in one of its own where the header is missing or broken. */
-const inTrace = (decoded: DecodedRecord): DecodedRecord =>
-  decoded.kind === 'bad'
-    ? decoded
-    : {
-        ...decoded,
-        event: { ...decoded.event, traceparent: traceparentFrom(decoded.record.headers['traceparent']) },
-      };
 
 const appliedLine = ({ partition, offset }: IncomingRecord, event: IncomingEvent): object => ({
   msg: 'event applied',
