@@ -5,12 +5,14 @@ import { GuestEntity } from '../../src/modules/guests/persistence/guest.entity.j
 import { HORIZON_NIGHTS, horizonEnd } from '../../src/modules/inventory/contract/horizon.js';
 import { InventoryModule } from '../../src/modules/inventory/inventory.module.js';
 import { RoomTypeEntity } from '../../src/modules/inventory/persistence/room-type.entity.js';
+import { AdvanceBusinessDate } from '../../src/modules/properties/contract/advance-business-date.js';
 import { PropertyEntity } from '../../src/modules/properties/persistence/property.entity.js';
 import { PropertiesModule } from '../../src/modules/properties/properties.module.js';
 import { RatePlanEntity } from '../../src/modules/rate-plans/persistence/rate-plan.entity.js';
 import { RatePlansModule } from '../../src/modules/rate-plans/rate-plans.module.js';
 import { TenantEntity } from '../../src/modules/tenants/persistence/tenant.entity.js';
 import { TenantsModule } from '../../src/modules/tenants/tenants.module.js';
+import { makeContext } from '../../src/platform/context/op-context.js';
 import { claimLock } from '../../src/platform/database/idempotency.js';
 import { addDays, dateInZone, isoDate } from '../../src/platform/kernel/dates.js';
 import { newId, PLATFORM_TENANT_ID, type TenantId } from '../../src/platform/kernel/ids.js';
@@ -292,6 +294,30 @@ describe('properties', () => {
     const advanced = 'property.business_date_advanced';
     const { events } = await expectTrace(id, ['property.created', advanced, advanced]);
     expect(events[2]!.data).toEqual({ propertyId: id, from: addDays(TODAY, 1), to: addDays(TODAY, 2) });
+  });
+
+  it('advance through idle days in one transaction, each day with its event, its audit row and its nights', async () => {
+    const { id, url } = await property();
+    const { id: type } = await roomType(url, 7);
+    const ctx = makeContext({ tenantId: tenant, subject: 'import', permissions: [], source: 'cli' });
+    const advance = app.nest.get(AdvanceBusinessDate);
+    const days = [0, 1, 2, 3].map((n) => addDays(TODAY, n));
+    await advance.through(ctx, { propertyId: id, from: days[0]!, to: days[3]! });
+    const advanced = 'property.business_date_advanced';
+    const { events } = await expectTrace(id, ['property.created', advanced, advanced, advanced]);
+    expect(events.slice(1).map(({ data }) => data)).toEqual(
+      [1, 2, 3].map((n) => ({ propertyId: id, from: days[n - 1], to: days[n] })),
+    );
+    const { data } = (await me.get(url)).body;
+    expect([data.businessDate, data.version]).toEqual([days[3], 4]);
+    const [nights] = await app.sql<{ n: number; last: string }>(
+      `SELECT count(*)::int AS n, max(night) AS last FROM inventory_nights WHERE room_type_id = $1`,
+      [type],
+    );
+    expect(nights).toEqual({ n: HORIZON_NIGHTS + 3, last: addDays(horizonEnd(days[3]!), -1) });
+    await expect(
+      advance.through(ctx, { propertyId: id, from: days[0]!, to: days[3]! }),
+    ).rejects.toMatchObject({ code: 'BUSINESS_DATE_STEP' });
   });
 
   it('lose no night to a room type that is made while the business date advances', async () => {

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { OpContext } from '../../../platform/context/op-context.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
-import { addDays, type IsoDate } from '../../../platform/kernel/dates.js';
+import type { IsoDate } from '../../../platform/kernel/dates.js';
 import { conflict } from '../../../platform/kernel/errors.js';
 import { newId } from '../../../platform/kernel/ids.js';
 import { AdvanceBusinessDate } from '../../properties/contract/advance-business-date.js';
@@ -103,9 +103,11 @@ export class ReplayHotelBookings {
     const walk = new ReplayWalk(this.desk, scope, calendar, rows, (commands) => progress.done(commands));
     progress.planned(bookings.reduce((sum, { status }) => sum + (status === 'Check-Out' ? 3 : 2), 0));
     progress.found((await this.look(ctx, importId)).applied);
-    for (const day of calendar.daysFrom(place.businessDate)) {
+    for (let day = place.businessDate; day <= calendar.lastDay;) {
       await walk.day(day);
-      await this.advance.execute(ctx, { propertyId: place.propertyId, to: addDays(day, 1) }, null);
+      const next = calendar.next(day);
+      await this.advance.through(ctx, { propertyId: place.propertyId, from: day, to: next });
+      day = next;
     }
     const walked = (performance.now() - started) / 1000;
     const { applied, pending } = await this.untilApplied(ctx, importId, progress);

@@ -54,8 +54,11 @@ export class Calendar {
     };
   }
 
-  /** Every day from `from` to the last one. */
-  *daysFrom(from: IsoDate): Generator<IsoDate> {
-    for (let day = from; day <= this.lastDay; day = addDays(day, 1)) yield day;
+  /** The day after the last one on which something happens, or the first day after `date` on which something does. */
+  next(date: IsoDate): IsoDate {
+    let day = addDays(date, 1);
+    while (day <= this.lastDay && Object.values(this.on(day)).every(({ length }) => length === 0))
+      day = addDays(day, 1);
+    return day;
   }
 }
