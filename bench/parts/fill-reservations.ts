@@ -68,7 +68,10 @@ const OF_WRITES = [
           data::text || repeat(' ', 400) FROM made`,
 ];
 
-/** The counters as the reservations have them. $1 tenant, $2 business date. */
+/**
+ * The counters as the reservations have them. $1 tenant, $2 business date. Those of the inventory lie as they are opened, type by type
+ * and night by night; the occupancy comes as the bookings do, in no order.
+ */
 const COUNTED = [
   `INSERT INTO inventory_nights AS i (tenant_id, room_type_id, night, rooms, sold)
    SELECT t.tenant_id, t.room_type_id, n.night, t.rooms, coalesce(s.sold, 0)
@@ -77,17 +80,17 @@ const COUNTED = [
      LEFT JOIN (SELECT room_type_id, night::date, count(*)::int AS sold
                   FROM reservations, generate_series(arrival, departure - 1, interval '1 day') AS night
                  WHERE tenant_id = $1 GROUP BY 1, 2) s ON s.room_type_id = t.room_type_id AND s.night = n.night
-    WHERE t.tenant_id = $1
+    WHERE t.tenant_id = $1 ORDER BY t.room_type_id, n.night
    ON CONFLICT (tenant_id, room_type_id, night) DO UPDATE SET sold = excluded.sold`,
   `INSERT INTO capacity_nights (tenant_id, property_id, night, rooms)
    SELECT tenant_id, property_id, night, sum(i.rooms)
      FROM inventory_nights i JOIN room_types t USING (tenant_id, room_type_id)
-    WHERE tenant_id = $1 AND night >= $2 GROUP BY 1, 2, 3
+    WHERE tenant_id = $1 AND night >= $2 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
    ON CONFLICT DO NOTHING`,
   `INSERT INTO occupancy_nights (tenant_id, property_id, night, booked_rooms, booked_revenue_minor)
    SELECT tenant_id, property_id, night, sum(sold), 10000 * sum(sold)
      FROM inventory_nights JOIN room_types USING (tenant_id, room_type_id)
-    WHERE tenant_id = $1 AND night >= $2 GROUP BY 1, 2, 3 HAVING sum(sold) > 0`,
+    WHERE tenant_id = $1 AND night >= $2 GROUP BY 1, 2, 3 HAVING sum(sold) > 0 ORDER BY random()`,
 ];
 
 /**
