@@ -4,8 +4,8 @@ const BARE = /^[\w:.+-]+$/;
 const quoted = (text: string): string => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 
 /**
- * A list as PostgreSQL reads it, in a third of the time that node-pg takes, which quotes each number and each id: a batch of five
- * hundred events has ten thousand of them.
+ * A list as PostgreSQL reads it, in a quarter (numbers) to a half (ids) of the time that node-pg takes, which quotes each of them: a
+ * batch of five hundred events has ten thousand and more.
  * Source: PostgreSQL, "Array Input and Output Syntax".
  * @returns the list itself where something is in it that node-pg has to see: dates, bytes, objects, lists
  */
