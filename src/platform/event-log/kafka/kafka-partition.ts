@@ -44,12 +44,12 @@ export class KafkaPartition {
   }
 }
 
-/** A record as the port has it; its headers are text already, see `leanDecoder`. */
+/** A record as the port has it; its headers, where its format has any, are text already: see `leanDecoder`. */
 export const toReadRecord = (partition: number, message: KafkaMessage): ReadRecord => ({
   partition,
   offset: BigInt(message.offset),
   key: message.key === null ? null : message.key.toString(),
   value: message.value,
-  headers: message.headers as Record<string, string>,
+  headers: (message.headers ?? {}) as Record<string, string>,
   timestamp: Number(message.timestamp),
 });

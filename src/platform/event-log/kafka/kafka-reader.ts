@@ -73,7 +73,7 @@ export class KafkaReader {
       const verdict = await this.hand(part, { ...this.batchOf(part, slice, payload), ahead });
       if (!part.live || !this.accept(part, slice, verdict, payload)) return;
       await payload.heartbeat();
-      at += slice.length;
+      at = end;
     }
   }
 

@@ -68,6 +68,11 @@ describe('lean decoding', () => {
     },
   );
 
+  it('leaves a record of a format without headers with none', () => {
+    const { headers, ...old } = read({ key: null, value: null, headers: {} });
+    expect([headers, toReadRecord(3, old as KafkaMessage).headers]).toEqual([{}, {}]);
+  });
+
   it('reads a header without a value as none', () => {
     leanDecoder();
     // One header, its name of one byte, its value null: -1 in zigzag.
