@@ -52,17 +52,20 @@ export class ReplayWalk {
   /** Everything of one day but the move of the business date. Run again, it does only what is missing. */
   async day(date: IsoDate): Promise<void> {
     const { bookings, ends, departures, arrivals } = this.calendar.on(date);
-    const [endsOfToday, endsBefore] = parted(ends, ({ bookedOn }) => bookedOn === date);
-    const [arrivalsOfToday, arrivalsBefore] = parted(arrivals, ({ bookedOn }) => bookedOn === date);
+    const isOld = ({ bookedOn }: HotelBooking): boolean => bookedOn !== date;
+    const isNew = (booking: HotelBooking): boolean => !isOld(booking);
     // At once: they have no reservation in common, and who comes or goes changes no counter.
     await Promise.all([
-      this.run([...this.endings(endsBefore), ...this.creations(bookings)]),
+      this.run([...this.endings(ends.filter(isOld)), ...this.creations(bookings)]),
       this.run([
         ...this.moves(departures, 'CHECKED_IN', 'check-out'),
-        ...this.moves(arrivalsBefore, 'CONFIRMED', 'check-in'),
+        ...this.moves(arrivals.filter(isOld), 'CONFIRMED', 'check-in'),
       ]),
     ]);
-    await this.run([...this.endings(endsOfToday), ...this.moves(arrivalsOfToday, 'CONFIRMED', 'check-in')]);
+    await this.run([
+      ...this.endings(ends.filter(isNew)),
+      ...this.moves(arrivals.filter(isNew), 'CONFIRMED', 'check-in'),
+    ]);
     const dayUse = arrivals.filter((booking) => booking.dayUse);
     await this.run(this.moves(dayUse, 'CHECKED_IN', 'check-out'));
   }
@@ -164,10 +167,4 @@ export class ReplayWalk {
     const { data } = JSON.parse(outcome.body) as { data: { id: string; status: string } };
     this.rows.set(booking.row, { reservationId: data.id, status: data.status, code: null, reason: null });
   }
-}
-
-/** Those of which `is` holds, and the others. */
-function parted<T>(all: readonly T[], is: (one: T) => boolean): [T[], T[]] {
-  const { yes = [], no = [] } = Object.groupBy(all, (one) => (is(one) ? 'yes' : 'no'));
-  return [yes, no];
 }

@@ -13,6 +13,9 @@ export interface Day {
   readonly arrivals: readonly HotelBooking[];
 }
 
+/** Most days that are passed over at once: a house may be years behind its file. */
+const MOST_IDLE = 100;
+
 const NONE: readonly HotelBooking[] = [];
 
 /** The bookings of a file by the days on which something happens to them. */
@@ -54,10 +57,15 @@ export class Calendar {
     };
   }
 
-  /** The day after the last one on which something happens, or the first day after `date` on which something does. */
+  /** The first day after `date` on which something happens, the day after the last one, or the hundredth: whatever comes first. */
   next(date: IsoDate): IsoDate {
+    const latest = addDays(date, MOST_IDLE);
     let day = addDays(date, 1);
-    while (day <= this.lastDay && Object.values(this.on(day)).every(({ length }) => length === 0))
+    while (
+      day < latest &&
+      day <= this.lastDay &&
+      Object.values(this.on(day)).every(({ length }) => length === 0)
+    )
       day = addDays(day, 1);
     return day;
   }
