@@ -61,6 +61,7 @@ describe('a migration of a database in use', () => {
     { mode: 'api', state: 'empty' },
   ])('a service of mode $mode refuses a schema that is $state', async ({ mode, last }) => {
     await backTo(last);
+    if (!last) await ask(db.superUrl, 'DROP TABLE schema_migrations');
     const urls = { app: mode === 'api' ? db.appUrl : null, worker: mode === 'api' ? null : db.workerUrl };
     const config = loadConfig({ APP_MODE: mode, DATABASE_URL: db.appUrl, DATABASE_WORKER_URL: db.workerUrl });
     await expect(createService(config, urls)).rejects.toThrow(

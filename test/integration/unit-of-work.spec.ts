@@ -250,6 +250,19 @@ describe('a transaction', () => {
       expect(row!.pid).not.toBe(pid);
     });
 
+    it.each(['08P01', '25P03', '57P05'])(
+      'gives its connection up for an error of code %s, which ends the session as a rule',
+      async (code) => {
+        await admin.query(`CREATE OR REPLACE FUNCTION fail_with(code text) RETURNS int LANGUAGE plpgsql AS
+          $$ BEGIN RAISE EXCEPTION USING ERRCODE = code; END $$; GRANT EXECUTE ON FUNCTION fail_with TO PUBLIC`);
+        const fail = sql('test.fail_with', 'SELECT fail_with($1)');
+        const pid = await backendOf();
+        const failure = await failureOf(uow.read(scope, 'test.read', (tx) => tx.query(fail, [code])));
+        expect((failure as { code?: string }).code).toBe(code);
+        expect(await backendOf()).not.toBe(pid);
+      },
+    );
+
     it('reads rows as its own connection describes them, whatever an older one was told', async () => {
       const shape = sql('test.shape', 'SELECT * FROM shapes');
       const read = (): Promise<object[]> => uow.read(scope, 'test.read', (tx) => tx.query(shape, []));
