@@ -1,4 +1,3 @@
-import { addDays } from '../../src/platform/kernel/dates.js';
 import type { TestHouse } from '../../test/support/fixtures.js';
 import type { Ground } from '../ground.js';
 import { Load } from '../load/load.js';
@@ -18,8 +17,16 @@ const YEAR = 365;
 /** Paths to read, by what they are. */
 export type Reads = Readonly<Record<string, readonly string[]>>;
 
-/** Reservations and requests at random, and houses in turn, a week later each time. */
-export async function readsOf(on: Ground, { tenantId, day }: TestHouse, many: number): Promise<Reads> {
+/** What is read: all over again, and ranges in such numbers that no answer of theirs is still kept when their turn comes again. */
+export interface ReadPaths {
+  readonly asked: Reads;
+  readonly firstAsked: Reads;
+}
+
+const FIRST_ASKED = ', first asked';
+
+/** Reservations and requests at random, and houses in turn, a week later each time; first asked, a day later each time. */
+export async function readsOf(on: Ground, { tenantId, day }: TestHouse, many: number): Promise<ReadPaths> {
   const events = await on.sql<{ id: string; request: string }>(
     `SELECT aggregate_id AS id, correlation_id AS request FROM outbox_events WHERE tenant_id = $1 ORDER BY random() LIMIT $2`,
     [tenantId, many],
@@ -28,17 +35,28 @@ export async function readsOf(on: Ground, { tenantId, day }: TestHouse, many: nu
     'SELECT property_id AS id FROM properties WHERE tenant_id = $1 ORDER BY code LIMIT $2',
     [tenantId, RANGES],
   );
+  const range = (what: string, { id }: { id: string }, start: number, nights: number): string =>
+    `/v1/properties/${id}/${what}?from=${day(start)}&to=${day(start + nights)}`;
   const ranges = (what: string, nights: number): string[] =>
-    Array.from({ length: Math.min(many, RANGES) }, (_, n) => {
-      const from = day((7 * n) % (OPEN_NIGHTS - nights));
-      return `/v1/properties/${houses[n % houses.length]!.id}/${what}?from=${from}&to=${addDays(from, nights)}`;
-    });
+    Array.from({ length: Math.min(many, RANGES) }, (_, n) =>
+      range(what, houses[n % houses.length]!, (7 * n) % (OPEN_NIGHTS - nights), nights),
+    );
+  const allRanges = (what: string, nights: number): string[] =>
+    Array.from({ length: OPEN_NIGHTS - nights }, (_, start) => start).flatMap((start) =>
+      houses.map((house) => range(what, house, start, nights)),
+    );
   return {
-    'reservation by id': events.map(({ id }) => `/v1/reservations/${id}`),
-    'availability of a month': ranges('availability', MONTH),
-    'occupancy of a year': ranges('occupancy', YEAR),
-    'lifecycle of a reservation': events.map(({ id }) => `/v1/reservations/${id}/lifecycle`),
-    'where a request is': events.map(({ request }) => `/v1/requests/${request}`),
+    asked: {
+      'reservation by id': events.map(({ id }) => `/v1/reservations/${id}`),
+      'availability of a month': ranges('availability', MONTH),
+      'occupancy of a year': ranges('occupancy', YEAR),
+      'lifecycle of a reservation': events.map(({ id }) => `/v1/reservations/${id}/lifecycle`),
+      'where a request is': events.map(({ request }) => `/v1/requests/${request}`),
+    },
+    firstAsked: {
+      [`availability of a month${FIRST_ASKED}`]: allRanges('availability', MONTH),
+      [`occupancy of a year${FIRST_ASKED}`]: allRanges('occupancy', YEAR),
+    },
   };
 }
 
@@ -75,14 +93,23 @@ export const read: Part = async (bed, { quick, say }) => {
   const load = Load.open(bed);
   const token = await tokenOf(bed, house.tenantId);
   const ours = await startOurs(bed, on);
-  const memory = await startMemory(bed, ours, token, Object.values(reads).flat());
-  const readers = [new Reader('ours', load, ours, token), new Reader('from memory', load, memory, token)];
+  const { asked, firstAsked } = reads;
+  const memory = await startMemory(bed, ours, token, Object.values(asked).flat());
+  const [reader, fromMemory] = [
+    new Reader('ours', load, ours, token),
+    new Reader('from memory', load, memory, token),
+  ];
   const measures: Record<string, Measure> = {};
-  for (const [what, paths] of Object.entries(reads)) {
-    const runners = readers.map((reader): Runner => ({
-      name: reader.name,
+  for (const [what, paths] of Object.entries({ ...asked, ...firstAsked })) {
+    // Of other nights, and as long.
+    const recorded = asked[what.replace(FIRST_ASKED, '')]!;
+    const runners = [
+      { of: reader, paths },
+      { of: fromMemory, paths: recorded },
+    ].map(({ of, paths }): Runner => ({
+      name: of.name,
       round: async () => {
-        const { p50, p99, rate } = await reader.read(paths, quick ? 300 : 2_000);
+        const { p50, p99, rate } = await of.read(paths, quick ? 300 : 2_000);
         return { [`${what}: p50`]: p50, [`${what}: p99`]: p99, [`${what}: requests/s`]: rate };
       },
     })) as [Runner, Runner];

@@ -45,7 +45,8 @@ class Site {
     const name = `${size.toLocaleString('en')} on record`;
     const on = await bed.another(`scale_${size}`);
     const house = await fillReservations(on, size, { written: true, say });
-    const reads = await readsOf(on, house, SAMPLES);
+    const { asked, firstAsked } = await readsOf(on, house, SAMPLES);
+    const reads = { ...asked, ...firstAsked };
     await fillOutbox(on, { keys: PENDING });
     const source = await openDataSource(on.database.workerUrl, {
       poolSize: 2,

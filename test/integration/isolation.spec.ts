@@ -42,6 +42,7 @@ const FILL: Readonly<Record<string, string>> = {
       source, correlation_id)
     VALUES ($1, $2, 'request', $2, 'why', 'tester', 'http', $2)`,
   occupancy_nights: `INSERT INTO occupancy_nights (tenant_id, property_id, night) VALUES ($1, $2, '2027-03-01')`,
+  property_versions: `INSERT INTO property_versions (tenant_id, property_id, lane) VALUES ($1, $2, 0)`,
 };
 
 /** Tables whose rows the background role sees of all tenants, and what of them it sees; its loops need no more. */
@@ -57,6 +58,7 @@ const ACROSS_TENANTS = [
   'outbox_blocked_keys',
   'outbox_events',
   'outbox_queue',
+  'property_versions',
   'reservations: HELD',
 ];
 

@@ -179,9 +179,9 @@ describe('the lifecycle of a reservation', () => {
       `INSERT INTO occupancy_nights VALUES ($1, $2, '2027-03-01', 4, 40000, 1, 10000), ($1, $2, '2027-03-03', 1, -50, 0, 0)`,
       [path.house.tenantId, path.house.propertyId],
     );
-    const report = await occupancy.report(clerkOf(path.house), path.house.propertyId, from, to);
+    const { data: report } = await occupancy.report(clerkOf(path.house), path.house.propertyId, from, to);
     expect(
-      report.nights.map(({ night, bookedRooms, rooms, occupancyPercent }) => [
+      report!.nights.map(({ night, bookedRooms, rooms, occupancyPercent }) => [
         night,
         bookedRooms,
         rooms,
@@ -192,7 +192,7 @@ describe('the lifecycle of a reservation', () => {
       ['2027-03-02', 0, 10, 0],
       ['2027-03-03', 1, 10, 10],
     ]);
-    expect(report.totals).toEqual({
+    expect(report!.totals).toEqual({
       bookedRooms: 5,
       bookedRevenueMinor: 39_950,
       stayedRooms: 1,

@@ -22,6 +22,11 @@ export const metrics = {
     help: 'Transactions run again after a serialization failure or a deadlock',
     labelNames: ['name'],
   }),
+  keptAnswers: new Counter({
+    name: 'tartware_kept_answers_total',
+    help: 'Reads of availability and occupancy, by what was found: new, changed, same (answered from memory)',
+    labelNames: ['outcome'],
+  }),
   outboxDepth: new Gauge({
     name: 'outbox_queue_depth',
     help: 'Events that are not yet in the log; estimated where a slot has more than 6,250',

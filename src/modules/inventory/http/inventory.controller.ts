@@ -5,10 +5,12 @@ import type { OpContext } from '../../../platform/context/op-context.js';
 import type { Claim } from '../../../platform/database/idempotency.js';
 import { Access } from '../../../platform/http/access.js';
 import { answer, sendAnswer } from '../../../platform/http/answer.js';
+import { KeptAnswers } from '../../../platform/http/kept-answers.js';
 import { ApiAnswer, ApiList, ApiPage } from '../../../platform/http/openapi.js';
 import { PageQuery, type Page } from '../../../platform/http/pagination.js';
 import { Ctx, IdempotencyKey, IfMatch, PathId } from '../../../platform/http/request.js';
 import { requireRange } from '../../../platform/http/ranges.js';
+import type { Versioned } from '../../../platform/kernel/versioned.js';
 import { ChangeRoomType } from '../commands/change-room-type/change-room-type.js';
 import { CreateRoomType } from '../commands/create-room-type/create-room-type.js';
 import { SetInventory } from '../commands/set-inventory/set-inventory.js';
@@ -32,6 +34,8 @@ export class InventoryController {
     private readonly setInventory: SetInventory,
     private readonly queries: InventoryQueries,
   ) {}
+
+  private readonly kept = new KeptAnswers();
 
   @Post('room-types')
   @Access('room-type:write')
@@ -122,8 +126,12 @@ export class InventoryController {
     @Ctx() ctx: OpContext,
     @PathId('propertyId') propertyId: string,
     @Query() query: AvailabilityQuery,
-  ): Promise<{ data: AvailabilityView[] }> {
-    requireRange(query.from, query.to, MAX_RANGE_NIGHTS);
-    return { data: await this.queries.availability(ctx, propertyId, query) };
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const { from, to } = query;
+    requireRange(from, to, MAX_RANGE_NIGHTS);
+    const read = (known: string | null): Promise<Versioned<AvailabilityView[]>> =>
+      this.queries.availability(ctx, propertyId, query, known);
+    sendAnswer(reply, await this.kept.answer([ctx.tenantId, propertyId, from, to], read));
   }
 }

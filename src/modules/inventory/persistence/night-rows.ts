@@ -1,6 +1,8 @@
 import { sql } from '../../../platform/database/sql.js';
 import type { ReadTx, Tx } from '../../../platform/database/unit-of-work.js';
 import type { IsoDate } from '../../../platform/kernel/dates.js';
+import type { Versioned } from '../../../platform/kernel/versioned.js';
+import { atVersion, readAtVersion } from '../../properties/contract/property-version.js';
 
 const OPEN = sql(
   'inventory.open_nights',
@@ -66,24 +68,27 @@ export interface TypeNights {
   readonly sold: readonly number[];
 }
 
-// A row a type, since a night's row costs more to send and to read than to find. Type by type (OFFSET 0 keeps it so): as a join
+// A list a type, since a night's row costs more to send and to read than to find. Type by type (OFFSET 0 keeps it so): as a join
 // it goes by night through every house of the tenant.
 const READ = sql(
   'inventory.read_nights',
-  `SELECT t.room_type_id AS "roomTypeId", t.code, array_to_json(n.days) AS days, array_to_json(n.rooms) AS rooms,
-          array_to_json(n.sold) AS sold
-     FROM room_types t CROSS JOIN LATERAL (
-       SELECT array_agg(night - $3::date) AS days, array_agg(rooms) AS rooms, array_agg(sold) AS sold FROM (
-         SELECT night, rooms, sold FROM inventory_nights
-          WHERE tenant_id = $1 AND room_type_id = t.room_type_id AND night >= $3 AND night < $4 ORDER BY night OFFSET 0) i) n
-    WHERE t.tenant_id = $1 AND t.property_id = $2 AND ($5::uuid IS NULL OR t.room_type_id = $5) AND n.days IS NOT NULL
-    ORDER BY t.code`,
+  atVersion(`(
+    SELECT coalesce(json_agg(json_build_object('roomTypeId', t.room_type_id, 'code', t.code, 'days', n.days, 'rooms', n.rooms,
+                      'sold', n.sold) ORDER BY t.code), '[]')
+      FROM room_types t CROSS JOIN LATERAL (
+        SELECT array_agg(night - $4::date) AS days, array_agg(rooms) AS rooms, array_agg(sold) AS sold FROM (
+          SELECT night, rooms, sold FROM inventory_nights
+           WHERE tenant_id = $1 AND room_type_id = t.room_type_id AND night >= $4 AND night < $5 ORDER BY night OFFSET 0) i) n
+     WHERE t.tenant_id = $1 AND t.property_id = $2 AND ($6::uuid IS NULL OR t.room_type_id = $6) AND n.days IS NOT NULL)`),
 );
 
-/** The counters of `[from, to)` of a property, by code of the type; of one type, if it is given. */
+/**
+ * The counters of `[from, to)` of a property, by code of the type; of one type, if it is given.
+ * @throws DomainError PROPERTY_NOT_FOUND (404)
+ */
 export const readNights = (
   tx: ReadTx,
   propertyId: string,
-  nights: { from: IsoDate; to: IsoDate; roomTypeId?: string },
-): Promise<TypeNights[]> =>
-  tx.query<TypeNights>(READ, [tx.tenantId, propertyId, nights.from, nights.to, nights.roomTypeId ?? null]);
+  { from, to, roomTypeId = null }: { from: IsoDate; to: IsoDate; roomTypeId?: string | null },
+  known: string | null,
+): Promise<Versioned<TypeNights[]>> => readAtVersion(tx, READ, propertyId, known, [from, to, roomTypeId]);

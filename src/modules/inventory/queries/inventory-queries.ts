@@ -4,8 +4,9 @@ import type { OpContext } from '../../../platform/context/op-context.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { decodeCursor, pageOf, type Page, type PageQuery } from '../../../platform/http/pagination.js';
 import type { IsoDate } from '../../../platform/kernel/dates.js';
-import { propertyById, propertyCurrency } from '../../properties/contract/property-lookup.js';
-import { readNights, type TypeNights } from '../persistence/night-rows.js';
+import type { Versioned } from '../../../platform/kernel/versioned.js';
+import { propertyById } from '../../properties/contract/property-lookup.js';
+import { readNights } from '../persistence/night-rows.js';
 import { findRoomType } from '../persistence/room-type-rows.js';
 import { RoomTypeEntity } from '../persistence/room-type.entity.js';
 import {
@@ -52,21 +53,25 @@ export class InventoryQueries {
 
   /** The counters by code of the type and night. @throws DomainError PROPERTY_NOT_FOUND (404) */
   async counters(ctx: OpContext, propertyId: string, range: NightRange): Promise<CounterView[]> {
-    return counterViews(range.from, await this.nights(ctx, 'inventory.counters', propertyId, range));
+    const { data } = await this.uow.read(ctx, 'inventory.counters', (tx) =>
+      readNights(tx, propertyId, range, null),
+    );
+    return counterViews(range.from, data!);
   }
 
-  /** What is left, by type and night. @throws DomainError PROPERTY_NOT_FOUND (404) */
-  async availability(ctx: OpContext, propertyId: string, range: NightRange): Promise<AvailabilityView[]> {
-    return availabilityViews(range.from, await this.nights(ctx, 'inventory.availability', propertyId, range));
-  }
-
-  private nights(ctx: OpContext, name: string, propertyId: string, range: NightRange): Promise<TypeNights[]> {
-    return this.uow.read(ctx, name, async (tx) => {
-      const [, types] = await Promise.all([
-        propertyCurrency(tx, propertyId),
-        readNights(tx, propertyId, range),
-      ]);
-      return types;
-    });
+  /**
+   * What is left, by type and night; nothing when the property's version is `known`.
+   * @throws DomainError PROPERTY_NOT_FOUND (404)
+   */
+  async availability(
+    ctx: OpContext,
+    propertyId: string,
+    range: NightRange,
+    known: string | null = null,
+  ): Promise<Versioned<AvailabilityView[]>> {
+    const { version, data } = await this.uow.read(ctx, 'inventory.availability', (tx) =>
+      readNights(tx, propertyId, range, known),
+    );
+    return { version, data: data && availabilityViews(range.from, data) };
   }
 }

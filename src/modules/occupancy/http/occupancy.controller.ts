@@ -1,15 +1,21 @@
-import { Controller, Get, Inject, Query } from '@nestjs/common';
+import { Controller, Get, Inject, Query, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import type { OpContext } from '../../../platform/context/op-context.js';
 import { Access } from '../../../platform/http/access.js';
+import { sendAnswer } from '../../../platform/http/answer.js';
+import { KeptAnswers } from '../../../platform/http/kept-answers.js';
 import { ApiAnswer } from '../../../platform/http/openapi.js';
 import { Ctx, PathId } from '../../../platform/http/request.js';
+import type { Versioned } from '../../../platform/kernel/versioned.js';
 import { OccupancyQueries, type OccupancyReport } from '../queries/occupancy-queries.js';
 import { OccupancyQuery, OccupancyReportDto } from './occupancy.dto.js';
 
 @ApiTags('Occupancy')
 @Controller('v1')
 export class OccupancyController {
+  private readonly kept = new KeptAnswers();
+
   constructor(@Inject(OccupancyQueries) private readonly queries: OccupancyQueries) {}
 
   @Get('properties/:propertyId/occupancy')
@@ -20,7 +26,10 @@ export class OccupancyController {
     @Ctx() ctx: OpContext,
     @PathId('propertyId') propertyId: string,
     @Query() { from, to }: OccupancyQuery,
-  ): Promise<{ data: OccupancyReport }> {
-    return { data: await this.queries.report(ctx, propertyId, from, to) };
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const read = (known: string | null): Promise<Versioned<OccupancyReport>> =>
+      this.queries.report(ctx, propertyId, from, to, known);
+    sendAnswer(reply, await this.kept.answer([ctx.tenantId, propertyId, from, to], read));
   }
 }

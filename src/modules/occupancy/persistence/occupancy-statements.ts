@@ -1,4 +1,5 @@
 import { sql } from '../../../platform/database/sql.js';
+import { atVersion } from '../../properties/contract/property-version.js';
 
 /** Adds differences to the nights; in key order, so that consumers of different partitions lock the same nights alike. */
 export const ADD_DELTAS = sql(
@@ -15,34 +16,31 @@ export const ADD_DELTAS = sql(
 );
 
 /** Numbers of nights, where there are any: each with its distance in days from the first night that was asked for. */
-export interface BookedNights {
-  readonly days: readonly number[];
-  readonly bookedRooms: readonly number[];
-  readonly bookedRevenueMinor: readonly number[];
-  readonly stayedRooms: readonly number[];
-  readonly stayedRevenueMinor: readonly number[];
+export interface OccupancyNights {
+  readonly currency: string;
+  readonly booked: {
+    readonly days: readonly number[] | null;
+    readonly bookedRooms: readonly number[];
+    readonly bookedRevenueMinor: readonly number[];
+    readonly stayedRooms: readonly number[];
+    readonly stayedRevenueMinor: readonly number[];
+  };
+  readonly capacity: { readonly days: readonly number[] | null; readonly rooms: readonly number[] };
 }
 
-// One row of arrays, since a night's row costs more to send and to read than to find.
-const list = (expression: string): string => `coalesce(array_to_json(array_agg(${expression})), '[]')`;
+// One object of lists, since a night's row costs more to send and to read than to find.
+const list = (expression: string): string => `array_to_json(array_agg(${expression}))`;
 
-/** The occupied nights of [$3, $4): one row. */
-export const READ_BOOKED = sql(
-  'occupancy.read_booked',
-  `SELECT ${list('night - $3::date')} AS days, ${list('booked_rooms')} AS "bookedRooms",
-          ${list('booked_revenue_minor')} AS "bookedRevenueMinor", ${list('stayed_rooms')} AS "stayedRooms",
-          ${list('stayed_revenue_minor')} AS "stayedRevenueMinor"
-     FROM occupancy_nights WHERE tenant_id = $1 AND property_id = $2 AND night >= $3 AND night < $4`,
-);
-
-export interface CapacityNights {
-  readonly days: readonly number[];
-  readonly rooms: readonly number[];
-}
-
-/** The nights of [$3, $4) with rooms to sell: one row. */
-export const READ_CAPACITY = sql(
-  'occupancy.read_capacity',
-  `SELECT ${list('night - $3::date')} AS days, ${list('rooms')} AS rooms
-     FROM capacity_nights WHERE tenant_id = $1 AND property_id = $2 AND night >= $3 AND night < $4`,
+/** The nights of [$4, $5) that are occupied, and those with rooms to sell. */
+export const READ_OCCUPANCY = sql(
+  'occupancy.read',
+  atVersion(`json_build_object('currency', p.currency,
+    'booked', (
+      SELECT json_build_object('days', ${list('night - $4::date')}, 'bookedRooms', ${list('booked_rooms')},
+               'bookedRevenueMinor', ${list('booked_revenue_minor')}, 'stayedRooms', ${list('stayed_rooms')},
+               'stayedRevenueMinor', ${list('stayed_revenue_minor')})
+        FROM occupancy_nights WHERE tenant_id = $1 AND property_id = $2 AND night >= $4 AND night < $5),
+    'capacity', (
+      SELECT json_build_object('days', ${list('night - $4::date')}, 'rooms', ${list('rooms')})
+        FROM capacity_nights WHERE tenant_id = $1 AND property_id = $2 AND night >= $4 AND night < $5))`),
 );

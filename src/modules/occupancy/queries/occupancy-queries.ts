@@ -3,13 +3,9 @@ import type { OpContext } from '../../../platform/context/op-context.js';
 import { requireRange } from '../../../platform/http/ranges.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { dateOfDay, dayNumber, nightsBetween, type IsoDate } from '../../../platform/kernel/dates.js';
-import { propertyCurrency } from '../../properties/contract/property-lookup.js';
-import {
-  type BookedNights,
-  type CapacityNights,
-  READ_BOOKED,
-  READ_CAPACITY,
-} from '../persistence/occupancy-statements.js';
+import type { Versioned } from '../../../platform/kernel/versioned.js';
+import { readAtVersion } from '../../properties/contract/property-version.js';
+import { type OccupancyNights, READ_OCCUPANCY } from '../persistence/occupancy-statements.js';
 
 /** Longest range of one query, in nights. */
 export const MAX_NIGHTS = 400;
@@ -47,36 +43,41 @@ export class OccupancyQueries {
   constructor(@Inject(UnitOfWork) private readonly uow: UnitOfWork) {}
 
   /**
-   * The nights of `[from, to)`, at most 400.
+   * The nights of `[from, to)`, at most 400; nothing when the property's version is `known`.
    * @throws DomainError RANGE_INVALID, RANGE_TOO_LONG, PROPERTY_NOT_FOUND
    */
-  async report(ctx: OpContext, propertyId: string, from: IsoDate, to: IsoDate): Promise<OccupancyReport> {
+  async report(
+    ctx: OpContext,
+    propertyId: string,
+    from: IsoDate,
+    to: IsoDate,
+    known: string | null = null,
+  ): Promise<Versioned<OccupancyReport>> {
     requireRange(from, to, MAX_NIGHTS);
-    const range = [ctx.tenantId, propertyId, from, to];
-    const [currency, [booked], [capacity]] = await this.uow.read(ctx, 'occupancy.read', (tx) =>
-      Promise.all([
-        propertyCurrency(tx, propertyId),
-        tx.query<BookedNights>(READ_BOOKED, range),
-        tx.query<CapacityNights>(READ_CAPACITY, range),
-      ]),
+    const { version, data } = await this.uow.read(ctx, 'occupancy.read', (tx) =>
+      readAtVersion<OccupancyNights>(tx, READ_OCCUPANCY, propertyId, known, [from, to]),
     );
-    const nights = nightly(from, nightsBetween(from, to), booked!, capacity!);
-    return { propertyId, currency, from, to, nights, totals: totalsOf(nights) };
+    if (!data) return { version, data };
+    const nights = nightly(from, nightsBetween(from, to), data);
+    return {
+      version,
+      data: { propertyId, currency: data.currency, from, to, nights, totals: totalsOf(nights) },
+    };
   }
 }
 
 /** So many nights from `from` on, each with what is known of it. */
-function nightly(from: IsoDate, count: number, booked: BookedNights, capacity: CapacityNights): Night[] {
+function nightly(from: IsoDate, count: number, { booked, capacity }: OccupancyNights): Night[] {
   const first = dayNumber(from);
   const rooms = new Array<number>(count).fill(0);
-  capacity.days.forEach((day, i) => (rooms[day] = capacity.rooms[i]!));
+  capacity.days?.forEach((day, i) => (rooms[day] = capacity.rooms[i]!));
   const nights = rooms.map((of, day): Night => ({
     night: dateOfDay(first + day),
     ...NOBODY,
     rooms: of,
     occupancyPercent: percent(0, of),
   }));
-  booked.days.forEach((day, i) => {
+  booked.days?.forEach((day, i) => {
     const bookedRooms = booked.bookedRooms[i]!;
     nights[day] = {
       night: dateOfDay(first + day),
