@@ -267,4 +267,19 @@ describe('an answer that is kept', () => {
       8, 4, 6, 8,
     ]);
   });
+
+  it('is not that of another property that has no night either, and so the same version', async () => {
+    const { tenantId, day } = await createHouse(app.database);
+    const token = await app.token(tenantId, ['*']);
+    const made = await app.sql<{ id: string }>(
+      `INSERT INTO properties (tenant_id, property_id, code, name, time_zone, currency, business_date)
+       SELECT $1, gen_random_uuid(), 'P' || n, 'House', 'Europe/Lisbon', 'EUR', $2 FROM generate_series(1, 2) n
+       RETURNING property_id AS id`,
+      [tenantId, day(0)],
+    );
+    for (const { id } of made) {
+      const url = `/v1/properties/${id}/occupancy?from=${day(0)}&to=${day(1)}`;
+      expect((await app.call('GET', url, { token })).body.data.propertyId).toBe(id);
+    }
+  });
 });
