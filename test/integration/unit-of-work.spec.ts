@@ -150,6 +150,92 @@ describe('a transaction', () => {
     expect([result, called, await countOf('retried')]).toEqual([3, 1, 1]);
   });
 
+  it('is durable with the statement that concludes it, and takes no other after it', async () => {
+    let called = 0;
+    let late: unknown;
+    await uow.run(scope, 'test.conclude', async (tx) => {
+      tx.afterCommit(() => called++);
+      await tx.query(INSERT, ['begun']);
+      await tx.conclude(INSERT, ['concluded']);
+      const { rows } = await admin.query<{ code: string }>(
+        `SELECT code FROM tenants WHERE code IN ('begun', 'concluded') ORDER BY 1`,
+      );
+      expect(rows.map(({ code }) => code)).toEqual(['begun', 'concluded']);
+      late = await failureOf(tx.query(INSERT, ['late']));
+      expect(String(await failureOf(tx.conclude(INSERT, ['late'])))).toBe(String(late));
+    });
+    expect(String(late)).toContain('comes after the end of its transaction');
+    expect([called, await countOf('late')]).toEqual([1, 0]);
+  });
+
+  it('takes back everything when the statement that concludes it fails, and has a sound connection after it', async () => {
+    const pid = await backendOf();
+    let called = 0;
+    const failure = await failureOf(
+      uow.run(scope, 'test.conclude', async (tx) => {
+        tx.afterCommit(() => called++);
+        await tx.query(INSERT, ['undone']);
+        await tx.conclude(FAIL, []);
+      }),
+    );
+    expect((failure as { code?: string }).code).toBe('22012');
+    expect([called, await countOf('undone'), await backendOf()]).toEqual([0, 0, pid]);
+  });
+
+  it('whose connection dies while it is concluded fails as unavailable, and leaves no rejection unhandled', async () => {
+    const failure = await failureOf(
+      uow.run(scope, 'test.killed', async (tx) => {
+        const [backend] = await tx.query<{ pid: number }>(BACKEND, []);
+        await admin.query('SELECT pg_terminate_backend($1)', [backend!.pid]);
+        await tx.conclude(INSERT, ['killed']);
+      }),
+    );
+    expect(isUnavailable(failure)).toBe(true);
+    expect([await backendOf(), await countOf('killed')]).toEqual([expect.any(Number), 0]);
+  });
+
+  describe('with locks', () => {
+    const names = ['one', 'two', 'three'];
+    const take = `SELECT pg_advisory_lock(hashtextextended($1, 0))`;
+    const give = `SELECT pg_advisory_unlock(hashtextextended($1, 0))`;
+    const runs = async (): Promise<boolean[][]> => {
+      const told: boolean[][] = [];
+      await uow.runLocking(scope, 'test.locks', names, async (tx, locked) => {
+        await tx.query(ONE, []);
+        told.push([...locked]);
+      });
+      return told;
+    };
+
+    it('holds all of them that are free, until its end', async () => {
+      await uow.runLocking(scope, 'test.locks', names, async (tx, locked) => {
+        await tx.query(ONE, []);
+        expect(locked).toEqual([true, true, true]);
+        for (const name of names) {
+          const { rows } = await admin.query<{ free: boolean }>(
+            `SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS free`,
+            [name],
+          );
+          expect(rows).toEqual([{ free: false }]);
+        }
+      });
+      for (const name of names) {
+        await admin.query(take, [name]);
+        await admin.query(give, [name]);
+      }
+    });
+
+    it('is told which of them another transaction holds', async () => {
+      await admin.query(take, ['two']);
+      try {
+        expect(await runs()).toEqual([[true, false, true]]);
+      } finally {
+        await admin.query(give, ['two']);
+      }
+      expect(await runs()).toEqual([[true, true, true]]);
+    });
+  });
+
   it('runs once when it breaks a constraint', async () => {
     let tries = 0;
     const failure = await failureOf(

@@ -6,8 +6,8 @@ import { metrics } from '../observability/metrics.js';
 import { poolOf, statementFor } from './data-source.js';
 import { readInOneMessage, type Queries } from './reads.js';
 import type { Sql } from './sql.js';
-import { isRetryable, isSilence } from './sqlstate.js';
-import { SCOPE } from './tenant-scope.js';
+import { isRetryable, isSilence, sqlState } from './sqlstate.js';
+import { LOCK_TAKEN, SCOPE, SCOPE_LOCKING, SCOPE_TRYING } from './tenant-scope.js';
 
 declare const brand: unique symbol;
 
@@ -15,6 +15,11 @@ declare const brand: unique symbol;
 interface Transaction extends Queries {
   /** TypeORM on this transaction's connection; `insert`, `update`, `find*` only: `save` takes over foreign rows. */
   readonly entities: EntityManager;
+  /**
+   * Sends a last statement together with the COMMIT: the transaction is durable when this answers, and nothing of `work` may fail or
+   * ask after it. The statement must fail by itself where its effect isn't the one that is wanted (`app.require`).
+   */
+  conclude(statement: Sql, values: readonly unknown[]): Promise<void>;
   /** Called once the transaction is durable, in order; must not throw. Not called when it rolls back. */
   afterCommit(callback: () => void): void;
 }
@@ -72,6 +77,8 @@ interface Work<T> {
   readonly name: string;
   readonly tenant: TenantId | null;
   readonly locks: readonly string[];
+  /** False: `work` is told which of the locks it holds. True: it runs only with all of them, and needn't wait for them. */
+  readonly all: boolean;
   /** Longest wait for the answer to a statement, ms; the pool's own when undefined. */
   readonly patienceMs?: number | undefined;
   readonly work: (tx: Transaction & { tenantId: TenantId | null; locked: readonly boolean[] }) => Promise<T>;
@@ -82,6 +89,7 @@ async function attempt<T>({
   source,
   tenant,
   locks,
+  all,
   patienceMs,
   work,
 }: Work<T>): Promise<{ result: T; committed: (() => void)[] }> {
@@ -92,13 +100,16 @@ async function attempt<T>({
     const wire = new Wire((await runner.connect()) as PoolClient, patienceMs);
     try {
       const begun = wire.send('BEGIN');
-      const scoping = tenant === null ? Promise.resolve([]) : scope(source, wire, tenant, locks);
+      const scoping = tenant === null ? Promise.resolve([]) : scope(source, wire, tenant, { locks, all });
       // Both are looked at below; but when the connection dies another one fails first, and nobody would be there for these.
       begun.catch(() => undefined);
       scoping.catch(() => undefined);
       // The work's first statements go with them. The scope is the transaction's own: without one they would find no tenant's rows.
-      const locked = locks.length === 0 ? [] : ((await scoping)[0]?.locked ?? []);
+      const locked = all ? locks.map(() => true) : ((await scoping)[0]?.locked ?? []);
       let over = false;
+      let concluded = false;
+      const late = ({ name }: Sql): Promise<never> =>
+        Promise.reject(new Error(`${name} comes after the end of its transaction`));
       const working = work({
         tenantId: tenant,
         locked,
@@ -106,15 +117,20 @@ async function attempt<T>({
         query: <R extends object>(statement: Sql, values: readonly unknown[]): Promise<R[]> =>
           // A branch of the work that outlives it (a Promise.all of which another branch failed) would write after the
           // ROLLBACK, by itself, or in somebody else's transaction on this connection.
-          over
-            ? Promise.reject(new Error(`${statement.name} comes after the end of its transaction`))
-            : wire.send<R>(statementFor(source, statement, values)),
+          over ? late(statement) : wire.send<R>(statementFor(source, statement, values)),
+        conclude: async (statement, values) => {
+          // As below: COMMIT leaves only once it is sure what it ends.
+          await Promise.all([begun, scoping]);
+          if (over) return late(statement);
+          over = concluded = true;
+          await Promise.all([wire.send(statementFor(source, statement, values)), wire.send('COMMIT')]);
+        },
         afterCommit: (callback) => committed.push(callback),
       }).finally(() => (over = true));
       // All, before anything else is sent: no statement of `work` may run outside the transaction.
       const [begin, scoped, outcome] = await Promise.allSettled([begun, scoping, working]);
       for (const part of [begin, scoped, outcome]) if (part.status === 'rejected') throw part.reason;
-      await wire.send('COMMIT');
+      if (!concluded) await wire.send('COMMIT');
       return { result: (outcome as PromiseFulfilledResult<T>).value, committed };
     } catch (error) {
       // A connection that can't even roll back goes: the server has rolled back by then. One that didn't answer in time would
@@ -134,13 +150,17 @@ async function attempt<T>({
   }
 }
 
-/** Advisory locks are tried here, a statement before any read, so that a read sees whatever the lock's last holder committed. */
 const scope = (
   source: DataSource,
   wire: Wire,
   tenant: TenantId,
-  locks: readonly string[],
-): Promise<{ locked: boolean[] | null }[]> => wire.send(statementFor(source, SCOPE, [tenant, locks]));
+  { locks, all }: Pick<Work<unknown>, 'locks' | 'all'>,
+): Promise<{ locked?: boolean[] }[]> =>
+  wire.send(
+    locks.length === 0
+      ? statementFor(source, SCOPE, [tenant])
+      : statementFor(source, all ? SCOPE_LOCKING : SCOPE_TRYING, [tenant, locks]),
+  );
 
 /** Tries again, whole, what did nothing because of others: the one retry of the house. */
 async function retried<T>(name: string, once: () => Promise<T>): Promise<T> {
@@ -192,22 +212,31 @@ export class UnitOfWork {
   }
 
   /**
-   * As `run`, after trying the advisory lock of every name in `locks` (held to the end of the transaction).
-   * `work` gets, in the same order, which of them it holds.
+   * As `run`, with the advisory locks of every name in `locks` (held to the end of the transaction). `work` gets, in the same
+   * order, which of them it holds. All are taken to be free, so that its first statements needn't wait for them; when one isn't, the
+   * transaction ends before it has read anything, and another asks first.
    */
-  runLocking<T>(
-    scope: { readonly tenantId: TenantId },
+  async runLocking<T>(
+    { tenantId: tenant }: { readonly tenantId: TenantId },
     name: string,
     locks: readonly string[],
     work: (tx: Tx, locked: readonly boolean[]) => Promise<T>,
   ): Promise<T> {
-    return transact({
-      source: this.source,
-      name,
-      tenant: scope.tenantId,
-      locks,
-      work: (tx) => work(tx as unknown as Tx, tx.locked),
-    });
+    const whole = (all: boolean): Promise<T> =>
+      transact({
+        source: this.source,
+        name,
+        tenant,
+        locks,
+        all,
+        work: (tx) => work(tx as unknown as Tx, tx.locked),
+      });
+    try {
+      return await whole(true);
+    } catch (error) {
+      if (sqlState(error) !== LOCK_TAKEN) throw error;
+      return whole(false);
+    }
   }
 }
 
@@ -232,6 +261,7 @@ export class BackgroundWork {
       name,
       tenant: null,
       locks: [],
+      all: true,
       patienceMs: this.patienceMs,
       work: (tx) => work(tx as unknown as BackgroundTx),
     });

@@ -42,6 +42,10 @@ export type Outcome = StoredAnswer | DomainError;
 /** The most commands that one transaction takes. */
 export const MAX_LIST = 256;
 
+/** SQLSTATEs of a reservation that isn't where its lock left it. */
+const UNIQUE_VIOLATION = '23505';
+const INTERNAL_ERROR = 'XX000';
+
 /** What a constraint means when the database was the one to notice. */
 const REFUSALS: Readonly<Record<string, () => DomainError>> = {
   reservations_external_id_key: () =>
@@ -89,13 +93,7 @@ function ledgerRows(jobs: readonly Job[], outcomes: readonly (Decision | DomainE
   });
 }
 
-/** A creation met an id that is taken: the upsert passes over it in silence. Told as PostgreSQL tells a plain insert. */
-class IdTakenError extends Error {
-  readonly code = '23505';
-  readonly constraint = 'reservations_pkey';
-}
-
-/** Writes what was decided, all in one statement, and checks that every row was where the locks left it. */
+/** Writes what was decided, all in one statement, and commits. Every row must be where the locks left it. */
 async function write(tx: Tx, house: House, done: readonly Done[], ledger: readonly object[]): Promise<void> {
   const nights = house.changedNights();
   const kept = done.flatMap(({ job: { claim }, answer }) =>
@@ -104,7 +102,7 @@ async function write(tx: Tx, house: House, done: readonly Done[], ledger: readon
       : [],
   );
   const changes = done.map(({ job, decision }) => ({ ctx: job.ctx, change: changeOf(decision) }));
-  const [counts] = await tx.query<{ written: number; counted: number }>(WRITE, [
+  await tx.conclude(WRITE, [
     tx.tenantId,
     JSON.stringify(done.map(({ decision }) => writtenRow(decision.after))),
     JSON.stringify(nights.map(({ roomTypeId, ...night }) => ({ room_type_id: roomTypeId, ...night }))),
@@ -112,13 +110,10 @@ async function write(tx: Tx, house: House, done: readonly Done[], ledger: readon
     auditRows(changes.map(({ ctx, change }) => auditOf(ctx, change))),
     JSON.stringify(kept),
     JSON.stringify(ledger),
+    done.some(({ decision }) => !decision.before) ? UNIQUE_VIOLATION : INTERNAL_ERROR,
+    done.length,
+    nights.length,
   ]);
-  if (counts!.written < done.length && done.some(({ decision }) => !decision.before))
-    throw new IdTakenError();
-  if (counts!.written !== done.length || counts!.counted !== nights.length)
-    throw new Error(
-      `wrote ${counts!.written} of ${done.length} reservations and ${counts!.counted} of ${nights.length} nights`,
-    );
 }
 
 const keptBy = (kept: readonly KeptKey[], claim: Claim): KeptKey | undefined =>
@@ -168,8 +163,8 @@ async function inOneTransaction(
       outcomes[jobs.indexOf(job)] = answer;
     });
     const ledger = ledgerRows(open, decided);
-    if (done.length > 0 || ledger.length > 0) await write(tx, house, done, ledger);
     if (done.length > 0) tx.afterCommit(wakeRelay);
+    if (done.length > 0 || ledger.length > 0) await write(tx, house, done, ledger);
     return outcomes as Outcome[];
   });
 }

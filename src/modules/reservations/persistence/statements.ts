@@ -57,7 +57,8 @@ export const LOOK_AT_HOUSE = sql('reservations.look_at_house', house('OFFSET 0')
 /**
  * Writes all that a list of commands decided, in one statement without a join: the upserts look into the primary key row by
  * row, whatever the statistics say. Reservations and counters are locked, so counters are set to what was decided; the
- * CHECK has the last word. Answers how many rows it wrote, for the caller to compare.
+ * CHECK has the last word. Fails unless it wrote $9 reservations and $10 nights: the upsert passes over a reservation that is there in
+ * another version in silence. With a creation among them $8 is 23505: it has met an id that is taken, as a plain insert would tell.
  * $1 tenant, then JSON lists: $2 reservations, $3 nights, $4 events, $5 audit rows, $6 kept answers, $7 import ledger.
  */
 export const WRITE = sql(
@@ -93,5 +94,6 @@ export const WRITE = sql(
     INSERT INTO import_ledger (tenant_id, import_id, row_number, outcome, code, reason, reservation_id)
     SELECT $1, l.* FROM json_to_recordset($7::json)
       AS l(import_id uuid, row_number int, outcome text, code text, reason text, reservation_id uuid))
-  SELECT (SELECT count(*) FROM written)::int AS written, (SELECT count(*) FROM counted)::int AS counted`,
+  SELECT app.require((SELECT count(*) FROM written) = $9::int, $8, 'reservations_pkey'),
+         app.require((SELECT count(*) FROM counted) = $10::int, 'XX000', 'inventory_nights')`,
 );
