@@ -89,4 +89,40 @@ describe('messages to the database', () => {
     const [read, messages] = await counted(() => queries.byId(clerkOf(house), made.reservationId));
     expect([read.reservationId, messages]).toEqual([made.reservationId, 1]);
   });
+
+  it('reads of one tenant that arrive at once share one, eight at most', async () => {
+    const made = creationIn(house);
+    await execute(made);
+    const queries = new ReservationQueries(api.uow);
+    const readAtOnce = (many: number): Promise<string[]> =>
+      Promise.all(
+        Array.from({ length: many }, async () => {
+          const { reservationId } = await queries.byId(clerkOf(house), made.reservationId);
+          return reservationId;
+        }),
+      );
+    for (const [readers, messages] of [
+      [8, 1],
+      [9, 2],
+    ] as const)
+      expect(await counted(() => readAtOnce(readers))).toEqual([
+        new Array(readers).fill(made.reservationId),
+        messages,
+      ]);
+  });
+
+  it('reads of two tenants that arrive at once have one each, and each sees its own rows', async () => {
+    const [other, made] = [await createHouse(db), creationIn(house)];
+    await execute(made);
+    const queries = new ReservationQueries(api.uow);
+    const read = (who: TestHouse): Promise<string> =>
+      queries.byId(clerkOf(who), made.reservationId).then(
+        () => 'seen',
+        (error: unknown) => (error as { code: string }).code,
+      );
+    expect(await counted(() => Promise.all([house, other].map(read)))).toEqual([
+      ['seen', 'RESERVATION_NOT_FOUND'],
+      2,
+    ]);
+  });
 });

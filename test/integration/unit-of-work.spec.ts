@@ -359,6 +359,29 @@ describe('a transaction', () => {
       expect(await read()).toEqual([{ new: 1 }]);
     });
 
+    it('whose statement is refused fails alone: those who share its message are answered', async () => {
+      const read = (statement: typeof ONE): Promise<object[]> =>
+        uow.read(scope, 'test.read', (tx) =>
+          Promise.all([tx.query(TENANT, []), tx.query(statement, [])]).then(([, rows]) => rows),
+        );
+      const outcomes = await Promise.allSettled([ONE, FAIL, ONE, FAIL, ONE].map(read));
+      expect(
+        outcomes.map((outcome) =>
+          outcome.status === 'fulfilled' ? outcome.value : (outcome.reason as { code: string }).code,
+        ),
+      ).toEqual([[{ one: 1 }], '22012', [{ one: 1 }], '22012', [{ one: 1 }]]);
+    });
+
+    it('whose connection dies fails with those who share its message, and the next one is answered', async () => {
+      const outcomes = await Promise.allSettled(
+        [ONE, KILL, ONE].map((statement) => uow.read(scope, 'test.read', (tx) => tx.query(statement, []))),
+      );
+      expect(
+        outcomes.map((outcome) => outcome.status === 'rejected' && isUnavailable(outcome.reason)),
+      ).toEqual([true, true, true]);
+      expect(await backendOf()).toBeGreaterThan(0);
+    });
+
     it('leaves no tenant on the connection for the next one', async () => {
       await uow.read(scope, 'test.read', (tx) => tx.query(TENANT, []));
       const [row] = await new BackgroundWork(source).run('test.tenant', (tx) =>

@@ -41,12 +41,12 @@ export class Batch extends (pg.Query as unknown as new (config: object) => objec
 
   /**
    * @param statements each with its values
-   * @param callback gets the rows of each, or the error that undid them all
+   * @param callback gets the rows of each; with an error, of those that were answered before it undid them all
    * @throws when a value can't be sent
    */
   constructor(
     private readonly statements: readonly pg.QueryConfig[],
-    public callback: (error: Error | null, answers?: object[][]) => void,
+    public callback: (error: Error | null, answers?: readonly object[][]) => void,
   ) {
     super({ text: '' });
     this.name = statements[0]!.name;
@@ -100,6 +100,6 @@ export class Batch extends (pg.Query as unknown as new (config: object) => objec
     // What stood behind the one that failed was never parsed.
     for (const { name } of this.statements.slice(this.answers.length))
       if (name !== undefined) delete wire.submittedNamedStatements[name];
-    this.callback(error);
+    this.callback(error, this.answers);
   }
 }

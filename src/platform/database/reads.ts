@@ -15,13 +15,26 @@ export interface Queries {
   query<T extends object>(statement: Sql, values: readonly unknown[]): Promise<T[]>;
 }
 
+/** What one reader asks, and who waits for its rows. */
+interface Reader {
+  readonly statements: readonly QueryConfig[];
+  readonly give: (rows: object[][]) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** The most readers that share a message: the last one waits for what the others ask. */
+const TOGETHER = 8;
+
+/** Those who came in this turn of the event loop, and haven't left yet. */
+const arriving = new WeakMap<DataSource, Map<TenantId, Reader[]>>();
+
 /** One try of reads that are sent at once. @throws what failed */
 export async function readInOneMessage<T>(
   source: DataSource,
   tenantId: TenantId,
   work: (reads: Queries) => Promise<T>,
 ): Promise<T> {
-  const statements = [statementFor(source, READ_SCOPE, [tenantId])];
+  const statements: QueryConfig[] = [];
   const answers: { give: (rows: object[]) => void; fail: (error: Error) => void }[] = [];
   let sent = false;
   const working = work({
@@ -39,28 +52,79 @@ export async function readInOneMessage<T>(
   working.catch(() => undefined);
   sent = true;
   try {
-    const rows = await batchOn(poolOf(source), statements);
-    answers.forEach(({ give }, i) => give(rows[i + 1]!));
+    const rows = await together(source, tenantId, statements);
+    answers.forEach(({ give }, i) => give(rows[i]!));
   } catch (error) {
     for (const { fail } of answers) fail(error as Error);
   }
   return working;
 }
 
-/** Sends statements as one batch. @returns the rows of each */
-async function batchOn(pool: Pool, statements: readonly QueryConfig[]): Promise<object[][]> {
+/** Asks with those of the same tenant who came in this turn of the event loop. @returns the rows of each statement */
+function together(
+  source: DataSource,
+  tenantId: TenantId,
+  statements: readonly QueryConfig[],
+): Promise<object[][]> {
   const { promise, resolve, reject } = Promise.withResolvers<object[][]>();
-  const batch = new Batch(statements, (error, rows) => (rows ? resolve(rows) : reject(error!)));
-  const client = await pool.connect();
-  let broken: Error | undefined;
+  const reader = { statements, give: resolve, fail: reject };
+  const tenants = arriving.get(source) ?? new Map<TenantId, Reader[]>();
+  arriving.set(source, tenants);
+  const others = tenants.get(tenantId);
+  if (others) {
+    if (others.push(reader) === TOGETHER) tenants.delete(tenantId);
+    return promise;
+  }
+  const group = [reader];
+  tenants.set(tenantId, group);
+  setImmediate(() => {
+    if (tenants.get(tenantId) === group) tenants.delete(tenantId);
+    void leave(source, tenantId, group);
+  });
+  return promise;
+}
+
+/** Sends what these readers ask. The one whose statement is refused fails alone: the others are asked again without it. */
+async function leave(source: DataSource, tenantId: TenantId, group: readonly Reader[]): Promise<void> {
+  const statements = [
+    statementFor(source, READ_SCOPE, [tenantId]),
+    ...group.flatMap((reader) => reader.statements),
+  ];
+  const { error, answers } = await batchOn(poolOf(source), statements);
+  const sound = !error || isRefusal(error);
+  const [, ...rows] = answers;
+  let from = 0;
+  const others: Reader[] = [];
+  for (const reader of group) {
+    const until = from + reader.statements.length;
+    const mine = rows.length >= from && rows.length < until;
+    if (!error) reader.give(rows.slice(from, until));
+    else if (sound && answers.length > 0 && !mine) others.push(reader);
+    else reader.fail(error);
+    from = until;
+  }
+  if (others.length > 0) await leave(source, tenantId, others);
+}
+
+/** The rows of the statements, up to the first that failed. */
+interface Outcome {
+  readonly error: Error | null;
+  readonly answers: readonly object[][];
+}
+
+/** Sends statements as one batch. Never throws: somebody else waits for what comes of it. */
+async function batchOn(pool: Pool, statements: readonly QueryConfig[]): Promise<Outcome> {
   try {
-    client.query(batch as unknown as Submittable);
-    return await promise;
+    const client = await pool.connect();
+    const outcome = await new Promise<Outcome>((resolve) => {
+      // Of a batch that is given up node-pg tells the error and nothing else.
+      const batch = new Batch(statements, (error, answers = []) => resolve({ error, answers }));
+      client.query(batch as unknown as Submittable);
+    }).catch((error: Error): Outcome => ({ error, answers: [] }));
+    client.release(outcome.error && !isRefusal(outcome.error) ? outcome.error : undefined);
+    return outcome;
   } catch (error) {
-    if (!isRefusal(error)) broken = error as Error;
-    throw error;
-  } finally {
-    client.release(broken);
+    return { error: error as Error, answers: [] };
   }
 }
 
