@@ -226,11 +226,11 @@ describe('a transaction', () => {
     });
 
     it('is told which of them another transaction holds', async () => {
-      await admin.query(take, ['two']);
+      await admin.query(take, ['one']);
       try {
-        expect(await runs()).toEqual([[true, false, true]]);
+        expect(await runs()).toEqual([[false, true, true]]);
       } finally {
-        await admin.query(give, ['two']);
+        await admin.query(give, ['one']);
       }
       expect(await runs()).toEqual([[true, true, true]]);
     });

@@ -78,7 +78,7 @@ function together(
   const group = [reader];
   tenants.set(tenantId, group);
   setImmediate(() => {
-    if (tenants.get(tenantId) === group) tenants.delete(tenantId);
+    tenants.delete(tenantId);
     void leave(source, tenantId, group);
   });
   return promise;
@@ -99,7 +99,7 @@ async function leave(source: DataSource, tenantId: TenantId, group: readonly Rea
     const until = from + reader.statements.length;
     const mine = rows.length >= from && rows.length < until;
     if (!error) reader.give(rows.slice(from, until));
-    else if (sound && answers.length > 0 && !mine) others.push(reader);
+    else if (sound && !mine) others.push(reader);
     else reader.fail(error);
     from = until;
   }

@@ -119,8 +119,6 @@ async function attempt<T>({
           // ROLLBACK, by itself, or in somebody else's transaction on this connection.
           over ? late(statement) : wire.send<R>(statementFor(source, statement, values)),
         conclude: async (statement, values) => {
-          // As below: COMMIT leaves only once it is sure what it ends.
-          await Promise.all([begun, scoping]);
           if (over) return late(statement);
           over = concluded = true;
           await Promise.all([wire.send(statementFor(source, statement, values)), wire.send('COMMIT')]);

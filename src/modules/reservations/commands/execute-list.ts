@@ -112,7 +112,6 @@ async function write(tx: Tx, house: House, done: readonly Done[], ledger: readon
     JSON.stringify(ledger),
     done.some(({ decision }) => !decision.before) ? UNIQUE_VIOLATION : INTERNAL_ERROR,
     done.length,
-    nights.length,
   ]);
 }
 
