@@ -194,8 +194,9 @@ export class UnitOfWork {
   }
 
   /**
-   * Reads in one round trip: the scope and the statements leave in one message, in a read-only transaction of their own. So `work`
-   * has to ask for everything before it awaits anything; what comes later is refused.
+   * Reads in one round trip: the scope and the statements leave in one message, in a read-only transaction, with those of other
+   * readers of the tenant who come at the same time. So `work` has to ask for everything before it awaits anything; what comes later
+   * is refused.
    */
   read<T>(
     scope: { readonly tenantId: TenantId },
