@@ -90,6 +90,11 @@ describe('messages to the database', () => {
     expect([read.reservationId, messages]).toEqual([made.reservationId, 1]);
   });
 
+  it('a read that asks for nothing takes none', async () => {
+    const read = (): Promise<string> => api.uow.read(house, 'test.nothing', () => Promise.resolve('nothing'));
+    expect(await counted(read)).toEqual(['nothing', 0]);
+  });
+
   it('reads of one tenant that arrive at once share one, eight at most', async () => {
     const made = creationIn(house);
     await execute(made);

@@ -18,7 +18,7 @@ export interface Queries {
 /** What one reader asks, and who waits for its rows. */
 interface Reader {
   readonly statements: readonly QueryConfig[];
-  readonly give: (rows: object[][]) => void;
+  readonly give: (rows: readonly object[][]) => void;
   readonly fail: (error: unknown) => void;
 }
 
@@ -51,6 +51,7 @@ export async function readInOneMessage<T>(
   });
   working.catch(() => undefined);
   sent = true;
+  if (statements.length === 0) return working;
   try {
     const rows = await together(source, tenantId, statements);
     answers.forEach(({ give }, i) => give(rows[i]!));
@@ -65,8 +66,8 @@ function together(
   source: DataSource,
   tenantId: TenantId,
   statements: readonly QueryConfig[],
-): Promise<object[][]> {
-  const { promise, resolve, reject } = Promise.withResolvers<object[][]>();
+): Promise<readonly object[][]> {
+  const { promise, resolve, reject } = Promise.withResolvers<readonly object[][]>();
   const reader = { statements, give: resolve, fail: reject };
   const tenants = arriving.get(source) ?? new Map<TenantId, Reader[]>();
   arriving.set(source, tenants);
@@ -86,23 +87,18 @@ function together(
 
 /** Sends what these readers ask. The one whose statement is refused fails alone: the others are asked again without it. */
 async function leave(source: DataSource, tenantId: TenantId, group: readonly Reader[]): Promise<void> {
-  const statements = [
-    statementFor(source, READ_SCOPE, [tenantId]),
-    ...group.flatMap((reader) => reader.statements),
-  ];
+  const asked = group.flatMap((reader) => reader.statements.map((statement) => ({ reader, statement })));
+  const scope = statementFor(source, READ_SCOPE, [tenantId]);
+  const statements = [scope, ...asked.map(({ statement }) => statement)];
   const { error, answers } = await batchOn(poolOf(source), statements);
-  const sound = !error || isRefusal(error);
-  const [, ...rows] = answers;
-  let from = 0;
-  const others: Reader[] = [];
-  for (const reader of group) {
-    const until = from + reader.statements.length;
-    const mine = rows.length >= from && rows.length < until;
-    if (!error) reader.give(rows.slice(from, until));
-    else if (sound && !mine) others.push(reader);
-    else reader.fail(error);
-    from = until;
+  if (!error) {
+    let from = 1;
+    for (const { statements, give } of group) give(answers.slice(from, (from += statements.length)));
+    return;
   }
+  const refused = isRefusal(error) ? asked[answers.length - 1]?.reader : undefined;
+  const others = refused ? group.filter((reader) => reader !== refused) : [];
+  for (const reader of group) if (!others.includes(reader)) reader.fail(error);
   if (others.length > 0) await leave(source, tenantId, others);
 }
 
