@@ -17,7 +17,10 @@ const YEAR = 365;
 /** Paths to read, by what they are. */
 export type Reads = Readonly<Record<string, readonly string[]>>;
 
-/** What is read: all over again, and ranges in such numbers that no answer of theirs is still kept when their turn comes again. */
+/**
+ * What is read: all over again, and ranges in such numbers that, with ten houses or more, no answer of theirs is still kept when
+ * their turn comes again.
+ */
 export interface ReadPaths {
   readonly asked: Reads;
   readonly firstAsked: Reads;
@@ -89,16 +92,13 @@ export class Reader {
 export const read: Part = async (bed, { quick, say }) => {
   const on = await bed.another('reads');
   const house = await fillReservations(on, quick ? 100_000 : 1_000_000, { say });
-  const reads = await readsOf(on, house, quick ? 300 : 2_000);
+  const { asked, firstAsked } = await readsOf(on, house, quick ? 300 : 2_000);
   const load = Load.open(bed);
   const token = await tokenOf(bed, house.tenantId);
   const ours = await startOurs(bed, on);
-  const { asked, firstAsked } = reads;
   const memory = await startMemory(bed, ours, token, Object.values(asked).flat());
-  const [reader, fromMemory] = [
-    new Reader('ours', load, ours, token),
-    new Reader('from memory', load, memory, token),
-  ];
+  const reader = new Reader('ours', load, ours, token);
+  const fromMemory = new Reader('from memory', load, memory, token);
   const measures: Record<string, Measure> = {};
   for (const [what, paths] of Object.entries({ ...asked, ...firstAsked })) {
     // Of other nights, and as long.

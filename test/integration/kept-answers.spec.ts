@@ -186,7 +186,7 @@ describe('an answer that is kept', () => {
         [of.propertyId],
       );
       expect(types.map(({ code }) => code)).toEqual(codes.map(({ code }) => code));
-      const { data } = await queries.report(clerkOf(of), of.propertyId, of.day(0), of.day(NIGHTS));
+      const { data } = await queries.report(clerkOf(of), of.propertyId, of.day(0), of.day(NIGHTS), null);
       expect((await get(of, 'occupancy')).body.data).toEqual(data);
     };
     const night = fc.integer({ min: 0, max: NIGHTS - 1 });

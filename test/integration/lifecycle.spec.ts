@@ -179,7 +179,13 @@ describe('the lifecycle of a reservation', () => {
       `INSERT INTO occupancy_nights VALUES ($1, $2, '2027-03-01', 4, 40000, 1, 10000), ($1, $2, '2027-03-03', 1, -50, 0, 0)`,
       [path.house.tenantId, path.house.propertyId],
     );
-    const { data: report } = await occupancy.report(clerkOf(path.house), path.house.propertyId, from, to);
+    const { data: report } = await occupancy.report(
+      clerkOf(path.house),
+      path.house.propertyId,
+      from,
+      to,
+      null,
+    );
     expect(
       report!.nights.map(({ night, bookedRooms, rooms, occupancyPercent }) => [
         night,
@@ -201,14 +207,14 @@ describe('the lifecycle of a reservation', () => {
       occupancyPercent: 16.67,
     });
     const stranger = clerkOf(await createHouse(path.db));
-    await expect(occupancy.report(stranger, path.house.propertyId, from, to)).rejects.toMatchObject({
+    await expect(occupancy.report(stranger, path.house.propertyId, from, to, null)).rejects.toMatchObject({
       code: 'PROPERTY_NOT_FOUND',
     });
-    await expect(occupancy.report(stranger, path.house.propertyId, to, from)).rejects.toMatchObject({
+    await expect(occupancy.report(stranger, path.house.propertyId, to, from, null)).rejects.toMatchObject({
       code: 'RANGE_INVALID',
     });
     const far = isoDate('2028-04-06');
-    await expect(occupancy.report(stranger, path.house.propertyId, from, far)).rejects.toMatchObject({
+    await expect(occupancy.report(stranger, path.house.propertyId, from, far, null)).rejects.toMatchObject({
       code: 'RANGE_TOO_LONG',
     });
   });

@@ -67,7 +67,7 @@ export class InventoryQueries {
     ctx: OpContext,
     propertyId: string,
     range: NightRange,
-    known: string | null = null,
+    known: string | null,
   ): Promise<Versioned<AvailabilityView[]>> {
     const { version, data } = await this.uow.read(ctx, 'inventory.availability', (tx) =>
       readNights(tx, propertyId, range, known),

@@ -15,7 +15,7 @@ export const ADD_DELTAS = sql(
      stayed_revenue_minor = o.stayed_revenue_minor + excluded.stayed_revenue_minor`,
 );
 
-/** Numbers of nights, where there are any: each with its distance in days from the first night that was asked for. */
+/** Numbers of nights, each with its distance in days from the first night that was asked for; all null where there is no night. */
 export interface OccupancyNights {
   readonly currency: string;
   readonly booked: {

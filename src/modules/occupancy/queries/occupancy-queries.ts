@@ -51,7 +51,7 @@ export class OccupancyQueries {
     propertyId: string,
     from: IsoDate,
     to: IsoDate,
-    known: string | null = null,
+    known: string | null,
   ): Promise<Versioned<OccupancyReport>> {
     requireRange(from, to, MAX_NIGHTS);
     const { version, data } = await this.uow.read(ctx, 'occupancy.read', (tx) =>
