@@ -36,7 +36,7 @@ export const KEYS: readonly Key[] = [
     name: 'DATABASE_POOLER',
     fallback: 'none',
     about:
-      'none, or transaction: a pooler (pgbouncer) in that mode stands before DATABASE_URL and DATABASE_WORKER_URL; statements are not prepared, workers poll',
+      'none, or transaction: a pooler (pgbouncer) in that mode stands before DATABASE_URL and DATABASE_WORKER_URL; statements are not prepared, workers poll; no setting passes it: give both roles `jit = off` and a `statement_timeout` on the server',
   },
   {
     name: 'KAFKA_BROKERS',
