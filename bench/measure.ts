@@ -43,6 +43,13 @@ export const alone = (ours: number, unit: string): Measure => ({
   unit,
 });
 
+/** A measure beside another one, without rounds. */
+export const beside = (ours: number, peer: string, theirs: number, unit: string): Measure => ({
+  ...alone(ours, unit),
+  peers: { [peer]: Math.round(theirs * 100) / 100 },
+  ratio: { [peer]: Math.round((100 * ours) / theirs) / 100 },
+});
+
 /** A part of the bench: its measures by name; none where what it needs is not there, which it says. */
 export type Part = (
   bed: import('./bed.js').Bed,
@@ -53,6 +60,30 @@ export type Part = (
     readonly say: (line: string) => void;
   },
 ) => Promise<Record<string, Measure>>;
+
+/** Steps of computing that asks nobody for anything, a few nanoseconds each. */
+function compute(steps: number): number {
+  let value = 1;
+  for (let n = 0; n < steps; n++) value = (value * 48_271) % 2_147_483_647;
+  return value;
+}
+
+/**
+ * The same piece of computing, as often: `ms` long each where nothing disturbs it. What its p99 is above that, the machine adds to
+ * whatever takes so long: a core that another one has, or that the host gives to another machine.
+ */
+export function computing(ms: number, pieces: number): Samples {
+  const STEPS = 100_000;
+  const took = (steps: number): number => {
+    const begun = performance.now();
+    if (compute(steps) < 0) throw new Error('a remainder below zero');
+    return performance.now() - begun;
+  };
+  const shortest = Math.min(...Array.from({ length: 100 }, () => took(STEPS)));
+  const samples = new Samples();
+  for (let n = 0; n < pieces; n++) samples.add(took(Math.round((STEPS * ms) / shortest)));
+  return samples;
+}
 
 /** Runs `work` and answers how long it took, ms. */
 export async function timed<T>(work: () => Promise<T>): Promise<{ result: T; ms: number }> {
