@@ -643,7 +643,7 @@ describe('every mutation', () => {
     await client.connect();
     try {
       const key = newId();
-      const lock = claimLock(tenant, { principal: 'tester', key, requestHash: Buffer.alloc(32) });
+      const lock = claimLock(tenant, { principal: 'tester', key, requestHash: '00'.repeat(32) });
       await client.query('BEGIN');
       await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [lock]);
       const body = { lastName: 'Twin' };

@@ -97,9 +97,7 @@ function ledgerRows(jobs: readonly Job[], outcomes: readonly (Decision | DomainE
 async function write(tx: Tx, house: House, done: readonly Done[], ledger: readonly object[]): Promise<void> {
   const nights = house.changedNights();
   const kept = done.flatMap(({ job: { claim }, answer }) =>
-    claim
-      ? [{ ...answer, principal: claim.principal, key: claim.key, hash: claim.requestHash.toString('hex') }]
-      : [],
+    claim ? [{ ...answer, principal: claim.principal, key: claim.key, hash: claim.requestHash }] : [],
   );
   const changes = done.map(({ job, decision }) => ({ ctx: job.ctx, change: changeOf(decision) }));
   await tx.conclude(WRITE, [
@@ -125,7 +123,7 @@ function keyedOutcome(job: Job, mine: boolean, kept: readonly KeptKey[]): Outcom
   const row = keptBy(kept, job.claim);
   if (!row) return undefined;
   try {
-    return answerOf({ ...row, request_hash: Buffer.from(row.hash, 'hex') }, job.claim);
+    return answerOf(row, job.claim);
   } catch (error) {
     if (error instanceof DomainError) return error;
     throw error;

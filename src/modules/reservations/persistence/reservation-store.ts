@@ -1,3 +1,4 @@
+import type { KeyRow } from '../../../platform/database/idempotency.js';
 import type { Tx } from '../../../platform/database/unit-of-work.js';
 import type { IsoDate } from '../../../platform/kernel/dates.js';
 import { dayNumber, nightsOf } from '../../../platform/kernel/dates.js';
@@ -80,13 +81,9 @@ function needOf(needs: Needs, command: ReservationCommand, present: Reservation 
 }
 
 /** An idempotency key as the house statement answers it. */
-export interface KeptKey {
+export interface KeptKey extends KeyRow {
   readonly principal: string;
   readonly key: string;
-  readonly hash: string;
-  readonly status: number;
-  readonly headers: Record<string, string>;
-  readonly body: string;
 }
 
 interface HouseRow {
