@@ -49,7 +49,8 @@ export interface Claimed {
 const TENANTS = 64;
 
 // From the head of each tenant's queue, always: reading on from the last id would lose the rows that commit late. Every tenant
-// gets its share of the batch, so that one's flood delays nobody else's event. The event is fetched by its key, row by row
+// gets its share of the batch, so that one's flood delays nobody else's event; its rows are read from the head that was found, or
+// what is dead before it would be waded through twice. The event is fetched by its key, row by row
 // (LIMIT 1 keeps the planner from reading the whole log instead). The arrays stand in sub-selects: seeing their lengths, the
 // planner would find every claim's own plan cheaper than the one it keeps, and plan each anew, for longer than it runs.
 const CLAIM = sql(
@@ -59,9 +60,9 @@ const CLAIM = sql(
             AS mine(slot, priority, first_tenant, most)
     CROSS JOIN LATERAL (SELECT low_water FROM outbox_slots s WHERE s.slot = mine.slot LIMIT 1) s
     CROSS JOIN LATERAL (
-      SELECT f.tenant_id, count(*) OVER ()::int AS tenants FROM (
+      SELECT f.tenant_id, f.queue_id, count(*) OVER ()::int AS tenants FROM (
         ${queueHeads({ slot: 'mine.slot', priority: 'mine.priority', tenants: '>= mine.first_tenant', lowWater: 's.low_water', columns: ['queue_id'] })}
-        SELECT tenant_id FROM head LIMIT ${TENANTS}) f) t
+        SELECT tenant_id, queue_id FROM head LIMIT ${TENANTS}) f) t
      LEFT JOIN LATERAL (
       SELECT q.queue_id::text AS "queueId", q.aggregate_id AS "aggregateId", q.key_seq AS "keySeq",
              to_char(q.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "occurredAt", q.parked, q.attempts,
@@ -74,7 +75,7 @@ const CLAIM = sql(
             LEFT JOIN LATERAL (
               SELECT b.status, b.attempts, b.next_attempt_at FROM outbox_blocked_keys b
                WHERE b.tenant_id = q.tenant_id AND b.aggregate_id = q.aggregate_id LIMIT 1) b ON true
-           WHERE q.slot = mine.slot AND q.priority = mine.priority AND q.tenant_id = t.tenant_id AND q.queue_id > s.low_water
+           WHERE q.slot = mine.slot AND q.priority = mine.priority AND q.tenant_id = t.tenant_id AND q.queue_id >= t.queue_id
              AND (b.status IS DISTINCT FROM 'FAILED' OR b.next_attempt_at <= statement_timestamp())
            ORDER BY q.queue_id LIMIT greatest(1, mine.most / t.tenants)) q
        CROSS JOIN LATERAL (
