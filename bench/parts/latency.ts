@@ -153,9 +153,9 @@ export const latency: Part = async (bed, { quick, say }) => {
   for (const kind of ['kafka', 'embedded'] as const) {
     // A broker that has just started compiles itself for half a minute.
     if (kind === 'kafka')
-      await latencyAt(bed, kind, { rate: 500, seconds: quick ? 12 : 30, say: () => undefined });
+      await latencyAt(bed, kind, { rate: 500, seconds: quick ? 8 : 30, say: () => undefined });
     for (const rate of [20, 500]) {
-      const samples = await latencyAt(bed, kind, { rate, seconds: quick ? 5 : 30, say });
+      const samples = await latencyAt(bed, kind, { rate, seconds: quick ? 4 : 30, say });
       const name = `${kind}, ${rate}/s`;
       measures[`${name} p50`] = alone(samples.p50, 'ms');
       measures[`${name} p99`] = alone(samples.p99, 'ms');
