@@ -25,8 +25,8 @@ describe('the hash of a request', () => {
 
 describe('the lock of a claim', () => {
   it('is another one for every other tenant, principal or key', () => {
-    // Of few letters, so that those that run into one another meet; neither has a blank, as the token and the header see to.
-    const word = fc.stringMatching(/^[ab"]{1,3}$/);
+    // Of few letters, so that those that run into one another meet.
+    const word = fc.stringMatching(/^[a ",]{1,3}$/);
     const tenant = fc.constantFrom(
       '019a0000-0000-7000-8000-000000000001',
       '019a0000-0000-7000-8000-000000000002',

@@ -21,12 +21,12 @@ export interface StoredAnswer {
 
 /** The hash that tells whether a key comes back with the same request. */
 export const requestHash = (method: string, path: string, body: unknown): string =>
-  // In one call: an object of `createHash` is a stream, and collecting it costs as much again.
+  // In one call: `createHash` makes a stream each time.
   hash('sha256', `${method} ${path}\n${JSON.stringify(body ?? null)}`);
 
-/** The advisory lock of a claim: its holder is the running twin. Neither a principal nor a key has a blank. */
+/** The advisory lock of a claim: its holder is the running twin. */
 export const claimLock = (tenant: TenantId, claim: Claim): string =>
-  `idempotency ${tenant} ${claim.principal} ${claim.key}`;
+  JSON.stringify(['idempotency', tenant, claim.principal, claim.key]);
 
 /** 409 for the twin of a request that still runs. */
 export const inProgress = (): DomainError =>
@@ -34,6 +34,7 @@ export const inProgress = (): DomainError =>
 
 /** What the table keeps of a key. */
 export interface KeyRow {
+  /** As `Claim.requestHash`. */
   readonly hash: string;
   readonly status: number;
   readonly headers: Record<string, string>;
