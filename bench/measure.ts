@@ -35,9 +35,13 @@ export interface Measure {
   readonly spread?: Readonly<Record<string, readonly [number, number]>>;
 }
 
+const HUNDREDTHS = 100;
+/** To a hundredth. */
+export const rounded = (value: number): number => Math.round(value * HUNDREDTHS) / HUNDREDTHS;
+
 /** A measure that stands alone. */
 export const alone = (ours: number, unit: string): Measure => ({
-  ours: Math.round(ours * 100) / 100,
+  ours: rounded(ours),
   peers: {},
   ratio: {},
   unit,
@@ -46,8 +50,8 @@ export const alone = (ours: number, unit: string): Measure => ({
 /** A measure beside another one, without rounds. */
 export const beside = (ours: number, peer: string, theirs: number, unit: string): Measure => ({
   ...alone(ours, unit),
-  peers: { [peer]: Math.round(theirs * 100) / 100 },
-  ratio: { [peer]: Math.round((100 * ours) / theirs) / 100 },
+  peers: { [peer]: rounded(theirs) },
+  ratio: { [peer]: rounded(ours / theirs) },
 });
 
 /** A part of the bench: its measures by name; none where what it needs is not there, which it says. */
@@ -76,6 +80,7 @@ export function computing(ms: number, pieces: number): Samples {
   const STEPS = 100_000;
   const took = (steps: number): number => {
     const begun = performance.now();
+    // Whoever looks at what comes out makes the compiler leave the loop in.
     if (compute(steps) < 0) throw new Error('a remainder below zero');
     return performance.now() - begun;
   };

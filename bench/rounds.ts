@@ -1,4 +1,4 @@
-import type { Measure } from './measure.js';
+import { rounded, type Measure } from './measure.js';
 
 /** One of those that are compared: ourselves, or a peer. */
 export interface Runner {
@@ -6,9 +6,6 @@ export interface Runner {
   /** Does the work once. Answers its figures by measure; a measure that it has nothing to say of is left out. */
   round(): Promise<Readonly<Record<string, number>>>;
 }
-
-const ROUNDED = 100;
-const rounded = (value: number): number => Math.round(value * ROUNDED) / ROUNDED;
 
 /** The middle one; of an even number the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
