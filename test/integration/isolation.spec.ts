@@ -317,7 +317,7 @@ describe('the catalogue', () => {
       `SELECT count(*) AS n FROM pg_constraint WHERE contype = 'f' AND conrelid::regclass::text = ANY($1)`,
       [tables],
     );
-    expect(all[0].n).toBeGreaterThanOrEqual(14);
+    expect(all[0].n).toBeGreaterThanOrEqual(13);
   });
 
   it('lets nobody at a partition directly, nor around security by a view', async () => {

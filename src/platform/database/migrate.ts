@@ -5,6 +5,7 @@ import { Lifecycle1763700000010 } from '../../../migrations/1763700000010-lifecy
 import { Capacity1763700000011 } from '../../../migrations/1763700000011-capacity.js';
 import { CapacityRecount1763700000013 } from '../../../migrations/1763700000013-capacity-recount.js';
 import { PropertyVersions1763700000014 } from '../../../migrations/1763700000014-property-versions.js';
+import { KeptTriggerPlans1763700000016 } from '../../../migrations/1763700000016-kept-trigger-plans.js';
 import { Require1763700000015 } from '../../../migrations/1763700000015-require.js';
 import { TenantStatistics1763700000012 } from '../../../migrations/1763700000012-tenant-statistics.js';
 import { OutboxIndexes1763700000006 } from '../../../migrations/1763700000006-outbox-indexes.js';
@@ -32,6 +33,7 @@ export const MIGRATIONS = [
   CapacityRecount1763700000013,
   PropertyVersions1763700000014,
   Require1763700000015,
+  KeptTriggerPlans1763700000016,
 ];
 
 /** The data source of the schema's owner; also `ormconfig.ts`, for TypeORM's own command line. */
