@@ -18,8 +18,7 @@ const NIGHTS = 2;
 
 /**
  * A booking as a script of pgbench: what src/modules/reservations/persistence/statements.ts reads, locks and writes for one, each
- * step a prepared statement of its own. What needs nothing of each other goes in one round trip, five in all. (The two statements
- * of ours themselves, given lists of one, take half as much again: they are made for many.)
+ * step a prepared statement of its own. What needs nothing of each other goes in one round trip, five in all.
  */
 function scriptOf({
   tenantId,

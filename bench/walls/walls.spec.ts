@@ -14,15 +14,15 @@ describe('a build without a wall', () => {
     expect(without(wall as Wall, name, source)).not.toBe(source);
   });
 
-  it('writes no audit row, and gives its parameter a type all the same', () => {
+  it('writes no audit row, and gives its parameters types all the same', () => {
     const name = 'modules/outbox/contract/append-changes';
     const text = without('audit row', name, sourceOf(name));
     expect(text).not.toContain('INSERT INTO audit_log');
-    expect(text).toContain('audited AS (\n    SELECT $${audit}::json)`');
+    expect(text).toContain('audited AS (\n    SELECT FROM ${AUDIT_ROWS.from(');
   });
 
   it('has every other module as it is', () =>
-    expect(without('audit row', 'main', 'auditRows')).toBe('auditRows'));
+    expect(without('audit row', 'main', 'auditOf')).toBe('auditOf'));
 
   it.each([
     ['0', ''],

@@ -4,11 +4,14 @@ import { readKeyStates } from '../../src/modules/consumer/persistence/inbox-stor
 import { promoteParked } from '../../src/modules/consumer/persistence/replay-store.js';
 import { FIRST_TENANT } from '../../src/modules/outbox/contract/queue-heads.js';
 import { QueueStore } from '../../src/modules/outbox/persistence/queue-store.js';
+import { executeList } from '../../src/modules/reservations/commands/execute-list.js';
+import type { ReservationCommand } from '../../src/modules/reservations/domain/commands.js';
 import { openDataSource } from '../../src/platform/database/data-source.js';
 import { BACKGROUND_SETTINGS } from '../../src/platform/database/database.module.js';
 import { BackgroundWork } from '../../src/platform/database/unit-of-work.js';
 import { newId } from '../../src/platform/kernel/ids.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { clerkOf, createHouse, creationIn, jobOf, moveOf, openUow } from '../support/fixtures.js';
 
 /** PostgreSQL tries five plans for the values at hand, and then keeps one for all, if it doesn't look dearer. */
 const RUNS = 7;
@@ -56,6 +59,31 @@ describe('plans', () => {
       for (const pool of [source, plain]) expect(await pool.query('SHOW jit')).toEqual([{ jit: 'off' }]);
     } finally {
       await plain.destroy();
+    }
+  });
+
+  it('of a booking are kept, though its lists are of one', async () => {
+    const house = await createHouse(db);
+    const api = await openUow(db.appUrl, 1);
+    const execute = (command: ReservationCommand): Promise<unknown> =>
+      executeList(api.uow, house.tenantId, [jobOf(clerkOf(house), command, newId())]);
+    try {
+      for (let n = 0; n < RUNS; n++) {
+        const command = creationIn(house);
+        await execute(command);
+        await execute(moveOf('cancel', command.reservationId));
+      }
+      const plans = await api.source.query<{ name: string; custom: number }[]>(
+        `SELECT name, custom_plans::int AS custom FROM pg_prepared_statements WHERE name LIKE 'reservations.%' ORDER BY name`,
+      );
+      expect(plans).toEqual(
+        ['reservations.lock', 'reservations.read_house', 'reservations.write'].map((name) => ({
+          name,
+          custom: 5,
+        })),
+      );
+    } finally {
+      await api.close();
     }
   });
 

@@ -1,8 +1,9 @@
 import type { OpContext } from '../../../platform/context/op-context.js';
+import { RowList } from '../../../platform/database/row-list.js';
 import { sql } from '../../../platform/database/sql.js';
 import type { Tx } from '../../../platform/database/unit-of-work.js';
 import { newId } from '../../../platform/kernel/ids.js';
-import { fitting } from './event-size.js';
+import { fittingData } from './event-size.js';
 import { writtenVersion } from './event-types.js';
 import { priorityOf, slotOf, type AggregateType, type NewEvent } from './events.js';
 
@@ -22,16 +23,42 @@ export interface AuditRow {
   readonly changes: Changes;
 }
 
+const EVENTS = new RowList<NewEvent>({
+  slot: ['smallint', (event) => slotOf(event.aggregateId)],
+  priority: ['smallint', (event) => priorityOf(event.aggregateType)],
+  dedupe_key: ['text', (event) => event.dedupeKey],
+  aggregate_id: ['uuid', (event) => event.aggregateId],
+  key_seq: ['int', (event) => event.keySeq],
+  event_id: ['uuid', (event) => event.eventId],
+  aggregate_type: ['text', (event) => event.aggregateType],
+  event_type: ['text', (event) => event.type],
+  event_version: ['smallint', (event) => event.version],
+  data: ['json', fittingData],
+  correlation_id: ['uuid', (event) => event.correlationId],
+  traceparent: ['text', (event) => event.traceparent],
+  actor: ['text', (event) => event.actor],
+  received_at: ['timestamptz', (event) => event.receivedAt.toISOString()],
+});
+
+const AUDIT_ROWS = new RowList<AuditRow>({
+  audit_id: ['uuid', (row) => row.auditId],
+  actor: ['text', (row) => row.actor],
+  source: ['text', (row) => row.source],
+  ip: ['inet', (row) => row.ip],
+  action: ['text', (row) => row.action],
+  resource_type: ['text', (row) => row.resourceType],
+  resource_id: ['uuid', (row) => row.resourceId],
+  correlation_id: ['uuid', (row) => row.correlationId],
+  changes: ['json', (row) => JSON.stringify(row.changes)],
+});
+
 /**
  * The common table expressions that append events (log and queue) and audit rows, for a data-modifying statement.
- * `tenant`, `events` and `audit` are parameter numbers; the two latter take the JSON of `eventRows` and `auditRows`.
+ * `tenant` is a parameter's number, `first` that of the first of what `appended` answers.
  * The queue's ids follow the order of the list, so that one key's events of one transaction keep theirs.
  */
-export const appendChangesCtes = (tenant: number, events: number, audit: number): string => `
-  new_events AS (
-    SELECT * FROM json_to_recordset($${events}::json) AS e(
-      ord int, slot smallint, priority smallint, dedupe_key text, aggregate_id uuid, key_seq int, event_id uuid, aggregate_type text, event_type text,
-      event_version smallint, data json, correlation_id uuid, traceparent text, actor text, received_at timestamptz)),
+export const appendChangesCtes = (tenant: number, first: number): string => `
+  new_events AS (SELECT * FROM ${EVENTS.from(first)} e),
   logged AS (
     INSERT INTO outbox_events (tenant_id, aggregate_id, key_seq, occurred_at, event_id, aggregate_type, event_type,
       event_version, data, correlation_id, traceparent, actor, received_at)
@@ -41,50 +68,14 @@ export const appendChangesCtes = (tenant: number, events: number, audit: number)
     INSERT INTO outbox_queue (slot, priority, tenant_id, aggregate_id, key_seq, occurred_at, dedupe_key)
     SELECT slot, priority, $${tenant}, aggregate_id, key_seq, now(), dedupe_key FROM new_events ORDER BY ord),
   audited AS (
-    INSERT INTO audit_log (tenant_id, audit_id, actor, source, ip, action, resource_type, resource_id, correlation_id, changes)
-    SELECT $${tenant}, audit_id, actor, source, ip, action, resource_type, resource_id, correlation_id, changes
-      FROM json_to_recordset($${audit}::json) AS a(audit_id uuid, actor text, source text, ip inet, action text,
-        resource_type text, resource_id uuid, correlation_id uuid, changes json))`;
+    INSERT INTO audit_log (tenant_id, ${AUDIT_ROWS.names})
+    SELECT $${tenant}, ${AUDIT_ROWS.names} FROM ${AUDIT_ROWS.from(first + EVENTS.width)} a)`;
 
-/** The JSON parameter of `new_events`. @throws DomainError EVENT_TOO_LARGE (413) */
-export const eventRows = (events: readonly NewEvent[]): string => {
-  const rows = events.map((event, ord) =>
-    fitting(event, {
-      ord,
-      slot: slotOf(event.aggregateId),
-      priority: priorityOf(event.aggregateType),
-      dedupe_key: event.dedupeKey,
-      aggregate_id: event.aggregateId,
-      key_seq: event.keySeq,
-      event_id: event.eventId,
-      aggregate_type: event.aggregateType,
-      event_type: event.type,
-      event_version: event.version,
-      data: event.data,
-      correlation_id: event.correlationId,
-      traceparent: event.traceparent,
-      actor: event.actor,
-      received_at: event.receivedAt,
-    }),
-  );
-  return `[${rows.join(',')}]`;
-};
-
-/** The JSON parameter of `audited`. */
-export const auditRows = (rows: readonly AuditRow[]): string =>
-  JSON.stringify(
-    rows.map((row) => ({
-      audit_id: row.auditId,
-      actor: row.actor,
-      source: row.source,
-      ip: row.ip,
-      action: row.action,
-      resource_type: row.resourceType,
-      resource_id: row.resourceId,
-      correlation_id: row.correlationId,
-      changes: row.changes,
-    })),
-  );
+/** The parameters of `appendChangesCtes`. @throws DomainError EVENT_TOO_LARGE (413) */
+export const appended = (events: readonly NewEvent[], audit: readonly AuditRow[]): unknown[] => [
+  ...EVENTS.values(events),
+  ...AUDIT_ROWS.values(audit),
+];
 
 /** A change of one aggregate: its event and its audit row, in the caller's terms. */
 export interface Change {
@@ -129,7 +120,7 @@ export const auditOf = (ctx: OpContext, change: Change): AuditRow => ({
   changes: change.changes,
 });
 
-const APPEND = sql('outbox.append_changes', `WITH ${appendChangesCtes(1, 2, 3)} SELECT 1`);
+const APPEND = sql('outbox.append_changes', `WITH ${appendChangesCtes(1, 2)} SELECT 1`);
 
 /**
  * Appends the events and audit rows of changes in the transaction that makes them. Every mutation of every aggregate
@@ -139,8 +130,10 @@ const APPEND = sql('outbox.append_changes', `WITH ${appendChangesCtes(1, 2, 3)} 
 export async function appendChanges(tx: Tx, ctx: OpContext, changes: readonly Change[]): Promise<void> {
   await tx.query(APPEND, [
     tx.tenantId,
-    eventRows(changes.map((change) => eventOf(ctx, change))),
-    auditRows(changes.map((change) => auditOf(ctx, change))),
+    ...appended(
+      changes.map((change) => eventOf(ctx, change)),
+      changes.map((change) => auditOf(ctx, change)),
+    ),
   ]);
   tx.afterCommit(wakeRelay);
 }

@@ -21,15 +21,15 @@ export function limitEvents(maxMessageBytes: number): void {
 }
 
 /**
- * The JSON of an event's row, if the record that it becomes fits into the topic: one that doesn't would be refused by every
+ * The JSON of an event's data, if the record that it becomes fits into the topic: one that doesn't would be refused by every
  * broker for ever, and hold up its aggregate. Its dead letter fits as well: that topic takes twice as much.
  * @throws DomainError EVENT_TOO_LARGE (413)
  */
-export function fitting(event: NewEvent, row: object): string {
-  const json = JSON.stringify(row);
-  // The row holds the data: most are so short that nothing has to be measured.
+export function fittingData({ data }: NewEvent): string {
+  const json = JSON.stringify(data);
+  // Most are so short that nothing has to be measured.
   if (json.length * WIDEST <= maxDataBytes) return json;
-  const bytes = Buffer.byteLength(JSON.stringify(event.data));
+  const bytes = Buffer.byteLength(json);
   if (bytes > maxDataBytes)
     throw new DomainError('EVENT_TOO_LARGE', 'VALIDATION', 'This is more than one event can carry.', {
       bytes,

@@ -10,21 +10,14 @@ import { sqlState, violatedConstraint } from '../../../platform/database/sqlstat
 import type { Tx, UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { conflict, DomainError } from '../../../platform/kernel/errors.js';
 import type { TenantId } from '../../../platform/kernel/ids.js';
-import {
-  auditOf,
-  auditRows,
-  eventOf,
-  eventRows,
-  wakeRelay,
-  type Change,
-} from '../../outbox/contract/append-changes.js';
+import { auditOf, eventOf, wakeRelay, type Change } from '../../outbox/contract/append-changes.js';
 import { reservationView } from '../contract/reservation-view.js';
 import { changesOf, eventData } from '../domain/change.js';
 import type { ReservationCommand } from '../domain/commands.js';
 import { decideAll, type Decision } from '../domain/decide.js';
 import { House } from '../domain/house.js';
-import { readHouse, writtenRow, type KeptKey } from '../persistence/reservation-store.js';
-import { WRITE } from '../persistence/statements.js';
+import { readHouse, type KeptKey } from '../persistence/reservation-store.js';
+import { WRITE, writeValues, type LedgerRow } from '../persistence/statements.js';
 
 /** One command of a list, with all that belongs to its request. */
 export interface Job {
@@ -82,35 +75,34 @@ interface Done {
   readonly answer: StoredAnswer;
 }
 
-function ledgerRows(jobs: readonly Job[], outcomes: readonly (Decision | DomainError)[]): object[] {
-  return jobs.flatMap<object>(({ importRow, command }, i) => {
+function ledgerRows(jobs: readonly Job[], outcomes: readonly (Decision | DomainError)[]): LedgerRow[] {
+  return jobs.flatMap<LedgerRow>(({ importRow, command }, i) => {
     if (!importRow) return [];
     const outcome = outcomes[i]!;
-    const row = { import_id: importRow.importId, row_number: importRow.rowNumber };
     return outcome instanceof DomainError
-      ? [{ ...row, outcome: 'REFUSED', code: outcome.code, reason: outcome.message }]
-      : [{ ...row, outcome: 'ACCEPTED', reservation_id: command.reservationId }];
+      ? [{ ...importRow, outcome: 'REFUSED', code: outcome.code, reason: outcome.message }]
+      : [{ ...importRow, outcome: 'ACCEPTED', reservationId: command.reservationId }];
   });
 }
 
 /** Writes what was decided, all in one statement, and commits. Every row must be where the locks left it. */
-async function write(tx: Tx, house: House, done: readonly Done[], ledger: readonly object[]): Promise<void> {
-  const nights = house.changedNights();
-  const kept = done.flatMap(({ job: { claim }, answer }) =>
-    claim ? [{ ...answer, principal: claim.principal, key: claim.key, hash: claim.requestHash }] : [],
-  );
+async function write(
+  tx: Tx,
+  house: House,
+  done: readonly Done[],
+  ledger: readonly LedgerRow[],
+): Promise<void> {
   const changes = done.map(({ job, decision }) => ({ ctx: job.ctx, change: changeOf(decision) }));
-  await tx.conclude(WRITE, [
-    tx.tenantId,
-    JSON.stringify(done.map(({ decision }) => writtenRow(decision.after))),
-    JSON.stringify(nights.map(({ roomTypeId, ...night }) => ({ room_type_id: roomTypeId, ...night }))),
-    eventRows(changes.map(({ ctx, change }) => eventOf(ctx, change))),
-    auditRows(changes.map(({ ctx, change }) => auditOf(ctx, change))),
-    JSON.stringify(kept),
-    JSON.stringify(ledger),
-    done.some(({ decision }) => !decision.before) ? UNIQUE_VIOLATION : INTERNAL_ERROR,
-    done.length,
-  ]);
+  const written = {
+    reservations: done.map(({ decision }) => decision.after),
+    nights: house.changedNights(),
+    kept: done.flatMap(({ job: { claim }, answer }) => (claim ? [{ claim, answer }] : [])),
+    ledger,
+    events: changes.map(({ ctx, change }) => eventOf(ctx, change)),
+    audit: changes.map(({ ctx, change }) => auditOf(ctx, change)),
+  };
+  const creates = done.some(({ decision }) => !decision.before);
+  await tx.conclude(WRITE, writeValues(tx.tenantId, creates ? UNIQUE_VIOLATION : INTERNAL_ERROR, written));
 }
 
 const keptBy = (kept: readonly KeptKey[], claim: Claim): KeptKey | undefined =>

@@ -139,29 +139,3 @@ export async function lookAtHouse(tx: Tx, command: ReservationCommand): Promise<
   const [row] = await tx.query<HouseRow>(LOOK_AT_HOUSE, needs.values(tx.tenantId));
   return snapshotOf(row!, []);
 }
-
-/** A reservation in the terms of the write statement. */
-export const writtenRow = (reservation: Reservation): Record<string, unknown> => ({
-  reservation_id: reservation.reservationId,
-  property_id: reservation.propertyId,
-  confirmation_number: reservation.confirmationNumber,
-  status: reservation.status,
-  room_type_id: reservation.roomTypeId,
-  rate_plan_id: reservation.ratePlanId,
-  guest_id: reservation.guestId,
-  arrival: reservation.arrival,
-  departure: reservation.departure,
-  day_use: reservation.dayUse,
-  adults: reservation.adults,
-  children: reservation.children,
-  babies: reservation.babies,
-  currency: reservation.currency,
-  nightly_minor: reservation.nightlyMinor,
-  override_reason: reservation.overrideReason,
-  hold_expires_at: reservation.holdExpiresAt,
-  cancel_reason: reservation.cancelReason,
-  room_number: reservation.roomNumber,
-  origin: reservation.origin,
-  external_id: reservation.externalId,
-  version: reservation.version,
-});

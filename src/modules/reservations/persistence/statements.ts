@@ -1,12 +1,21 @@
+import type { Claim, StoredAnswer } from '../../../platform/database/idempotency.js';
+import { RowList } from '../../../platform/database/row-list.js';
 import { sql } from '../../../platform/database/sql.js';
-import { appendChangesCtes } from '../../outbox/contract/append-changes.js';
+import { appendChangesCtes, appended, type AuditRow } from '../../outbox/contract/append-changes.js';
+import type { NewEvent } from '../../outbox/contract/events.js';
+import type { NightCounter } from '../domain/house.js';
+import type { Reservation } from '../domain/reservation.js';
 import { RESERVATION_COLUMNS } from './reservation-row.js';
+
+// In a sub-select: seeing how short a list is, the planner would find the plan of each call cheaper than the one that it keeps, and plan
+// anew for as long as it runs. The cast makes an ANY take it for one list, and not for rows.
+const list = (parameter: number, type: string): string => `(SELECT $${parameter}::${type}[])::${type}[]`;
 
 /** Locks reservations in the order of their ids, before any night: everyone locks in that order. $1 tenant, $2 ids. */
 export const LOCK_RESERVATIONS = sql(
   'reservations.lock',
   `SELECT ${RESERVATION_COLUMNS} FROM reservations r
-    WHERE r.tenant_id = $1 AND r.reservation_id = ANY($2::uuid[])
+    WHERE r.tenant_id = $1 AND r.reservation_id = ANY(${list(2, 'uuid')})
     ORDER BY r.reservation_id FOR UPDATE`,
 );
 
@@ -16,21 +25,21 @@ export const LOCK_RESERVATIONS = sql(
 const house = (lock: string): string => `
   SELECT now() AS now,
     (SELECT json_agg(json_build_object('propertyId', property_id, 'currency', currency, 'businessDate', business_date))
-       FROM properties WHERE tenant_id = $1 AND property_id = ANY($2::uuid[])) AS properties,
+       FROM properties WHERE tenant_id = $1 AND property_id = ANY(${list(2, 'uuid')})) AS properties,
     (SELECT json_agg(json_build_object('roomTypeId', room_type_id, 'propertyId', property_id, 'maxOccupancy', max_occupancy))
-       FROM room_types WHERE tenant_id = $1 AND room_type_id = ANY($3::uuid[])) AS "roomTypes",
+       FROM room_types WHERE tenant_id = $1 AND room_type_id = ANY(${list(3, 'uuid')})) AS "roomTypes",
     (SELECT json_agg(json_build_object('ratePlanId', rate_plan_id, 'propertyId', property_id, 'active', active))
-       FROM rate_plans WHERE tenant_id = $1 AND rate_plan_id = ANY($4::uuid[])) AS "ratePlans",
-    (SELECT json_agg(guest_id) FROM guests WHERE tenant_id = $1 AND guest_id = ANY($5::uuid[])) AS "guestIds",
+       FROM rate_plans WHERE tenant_id = $1 AND rate_plan_id = ANY(${list(4, 'uuid')})) AS "ratePlans",
+    (SELECT json_agg(guest_id) FROM guests WHERE tenant_id = $1 AND guest_id = ANY(${list(5, 'uuid')})) AS "guestIds",
     (SELECT json_agg(json_build_object('ratePlanId', p.rate_plan_id, 'roomTypeId', p.room_type_id,
               'from', p.from_date, 'to', p.to_date, 'amountMinor', p.amount_minor))
-       FROM unnest($6::uuid[], $7::uuid[], $8::date[], $9::date[]) AS s(plan, type, first, past)
+       FROM unnest(${list(6, 'uuid')}, ${list(7, 'uuid')}, ${list(8, 'date')}, ${list(9, 'date')}) AS s(plan, type, first, past)
        CROSS JOIN LATERAL (
          SELECT * FROM rate_plan_prices
           WHERE tenant_id = $1 AND rate_plan_id = s.plan AND room_type_id = s.type
             AND from_date < s.past AND (to_date IS NULL OR to_date > s.first) OFFSET 0) p) AS prices,
     (SELECT json_agg(json_build_object('roomTypeId', n.room_type_id, 'night', n.night, 'rooms', n.rooms, 'sold', n.sold))
-       FROM (SELECT * FROM unnest($10::uuid[], $11::date[]) AS w(type, night) ORDER BY type, night) w
+       FROM (SELECT * FROM unnest(${list(10, 'uuid')}, ${list(11, 'date')}) AS w(type, night) ORDER BY type, night) w
        CROSS JOIN LATERAL (
          SELECT room_type_id, night, rooms, sold FROM inventory_nights
           WHERE tenant_id = $1 AND room_type_id = w.type AND night = w.night ${lock}) n) AS nights`;
@@ -46,7 +55,7 @@ export const READ_HOUSE = sql(
     (SELECT array_agg(nextval('confirmation_numbers')) FROM generate_series(1, $12::int)) AS numbers,
     (SELECT json_agg(json_build_object('principal', k.principal, 'key', k.key, 'hash', encode(k.request_hash, 'hex'),
               'status', k.status, 'headers', k.headers, 'body', k.body))
-       FROM unnest($13::text[], $14::text[]) AS c(principal, key)
+       FROM unnest(${list(13, 'text')}, ${list(14, 'text')}) AS c(principal, key)
        CROSS JOIN LATERAL (
          SELECT * FROM idempotency_keys WHERE tenant_id = $1 AND principal = c.principal AND key = c.key OFFSET 0) k) AS kept`,
 );
@@ -54,24 +63,114 @@ export const READ_HOUSE = sql(
 /** As READ_HOUSE, for looking only: no locks, no numbers, no keys. */
 export const LOOK_AT_HOUSE = sql('reservations.look_at_house', house('OFFSET 0'));
 
+/** An answer to keep under the key that its request came with. */
+export interface KeptAnswer {
+  readonly claim: Claim;
+  readonly answer: StoredAnswer;
+}
+
+/** What became of a row of an import. */
+export interface LedgerRow {
+  readonly importId: string;
+  readonly rowNumber: number;
+  readonly outcome: 'ACCEPTED' | 'REFUSED';
+  readonly code?: string;
+  readonly reason?: string;
+  readonly reservationId?: string;
+}
+
+const RESERVATIONS = new RowList<Reservation>({
+  reservation_id: ['uuid', (r) => r.reservationId],
+  property_id: ['uuid', (r) => r.propertyId],
+  confirmation_number: ['text', (r) => r.confirmationNumber],
+  status: ['text', (r) => r.status],
+  room_type_id: ['uuid', (r) => r.roomTypeId],
+  rate_plan_id: ['uuid', (r) => r.ratePlanId],
+  guest_id: ['uuid', (r) => r.guestId],
+  arrival: ['date', (r) => r.arrival],
+  departure: ['date', (r) => r.departure],
+  day_use: ['boolean', (r) => r.dayUse],
+  adults: ['smallint', (r) => r.adults],
+  children: ['smallint', (r) => r.children],
+  babies: ['smallint', (r) => r.babies],
+  currency: ['text', (r) => r.currency],
+  nightly_minor: ['bigint[]', (r) => `{${r.nightlyMinor.join(',')}}`],
+  override_reason: ['text', (r) => r.overrideReason],
+  hold_expires_at: ['timestamptz', (r) => r.holdExpiresAt?.toISOString()],
+  cancel_reason: ['text', (r) => r.cancelReason],
+  room_number: ['text', (r) => r.roomNumber],
+  origin: ['text', (r) => r.origin],
+  external_id: ['text', (r) => r.externalId],
+  version: ['int', (r) => r.version],
+});
+
+const NIGHTS = new RowList<NightCounter>({
+  room_type_id: ['uuid', (n) => n.roomTypeId],
+  night: ['date', (n) => n.night],
+  rooms: ['int', (n) => n.rooms],
+  sold: ['int', (n) => n.sold],
+});
+
+const KEPT = new RowList<KeptAnswer>({
+  principal: ['text', ({ claim }) => claim.principal],
+  key: ['text', ({ claim }) => claim.key],
+  hash: ['text', ({ claim }) => claim.requestHash],
+  status: ['smallint', ({ answer }) => answer.status],
+  headers: ['json', ({ answer }) => JSON.stringify(answer.headers)],
+  // Which is JSON.
+  body: ['json', ({ answer }) => answer.body],
+});
+
+const LEDGER = new RowList<LedgerRow>({
+  import_id: ['uuid', (row) => row.importId],
+  row_number: ['int', (row) => row.rowNumber],
+  outcome: ['text', (row) => row.outcome],
+  code: ['text', (row) => row.code],
+  reason: ['text', (row) => row.reason],
+  reservation_id: ['uuid', (row) => row.reservationId],
+});
+
+/** The tenant, what an incomplete write fails with, and how many reservations make it complete; then the lists. */
+const FIRST_LIST = 4;
+const NIGHTS_AT = FIRST_LIST + RESERVATIONS.width;
+const KEPT_AT = NIGHTS_AT + NIGHTS.width;
+const LEDGER_AT = KEPT_AT + KEPT.width;
+const APPENDED_AT = LEDGER_AT + LEDGER.width;
+
+/** What a list of commands decided, to be written. */
+export interface Written {
+  readonly reservations: readonly Reservation[];
+  readonly nights: readonly NightCounter[];
+  readonly kept: readonly KeptAnswer[];
+  readonly ledger: readonly LedgerRow[];
+  readonly events: readonly NewEvent[];
+  readonly audit: readonly AuditRow[];
+}
+
+/** The parameters of WRITE. @param incomplete SQLSTATE of a write that finds a reservation where it isn't expected */
+export const writeValues = (tenantId: string, incomplete: string, written: Written): unknown[] => [
+  tenantId,
+  incomplete,
+  written.reservations.length,
+  ...RESERVATIONS.values(written.reservations),
+  ...NIGHTS.values(written.nights),
+  ...KEPT.values(written.kept),
+  ...LEDGER.values(written.ledger),
+  ...appended(written.events, written.audit),
+];
+
 /**
  * Writes all that a list of commands decided, in one statement without a join: the upserts look into the primary key row by
  * row, whatever the statistics say. Reservations and counters are locked, so counters are set to what was decided; the
- * CHECK has the last word. Fails unless it wrote $9 reservations: the upsert passes over one that is there in another version in
- * silence. With a creation among them $8 is 23505: it has met an id that is taken, as a plain insert would tell.
- * $1 tenant, then JSON lists: $2 reservations, $3 nights, $4 events, $5 audit rows, $6 kept answers, $7 import ledger.
+ * CHECK has the last word. Fails unless it wrote $3 reservations: the upsert passes over one that is there in another version in
+ * silence. With a creation among them $2 is 23505: it has met an id that is taken, as a plain insert would tell.
+ * $1 tenant.
  */
 export const WRITE = sql(
   'reservations.write',
   `WITH written AS (
-    INSERT INTO reservations AS r (tenant_id, reservation_id, property_id, confirmation_number, status, room_type_id,
-      rate_plan_id, guest_id, arrival, departure, day_use, adults, children, babies, currency, nightly_minor,
-      override_reason, hold_expires_at, cancel_reason, room_number, origin, external_id, version, created_at, updated_at)
-    SELECT $1, w.*, now(), now() FROM json_to_recordset($2::json) AS w(
-      reservation_id uuid, property_id uuid, confirmation_number text, status text, room_type_id uuid, rate_plan_id uuid,
-      guest_id uuid, arrival date, departure date, day_use boolean, adults smallint, children smallint, babies smallint,
-      currency text, nightly_minor bigint[], override_reason text, hold_expires_at timestamptz, cancel_reason text,
-      room_number text, origin text, external_id text, version int)
+    INSERT INTO reservations AS r (tenant_id, ${RESERVATIONS.names}, created_at, updated_at)
+    SELECT $1, ${RESERVATIONS.names}, now(), now() FROM ${RESERVATIONS.from(FIRST_LIST)} w
     ON CONFLICT (tenant_id, reservation_id) DO UPDATE SET status = excluded.status, room_type_id = excluded.room_type_id,
       rate_plan_id = excluded.rate_plan_id, arrival = excluded.arrival, departure = excluded.departure,
       day_use = excluded.day_use, adults = excluded.adults, children = excluded.children, babies = excluded.babies,
@@ -81,17 +180,15 @@ export const WRITE = sql(
       WHERE r.version = excluded.version - 1
     RETURNING 1),
   counted AS (
-    INSERT INTO inventory_nights AS i (tenant_id, room_type_id, night, rooms, sold)
-    SELECT $1, n.* FROM json_to_recordset($3::json) AS n(room_type_id uuid, night date, rooms int, sold int)
+    INSERT INTO inventory_nights AS i (tenant_id, ${NIGHTS.names})
+    SELECT $1, ${NIGHTS.names} FROM ${NIGHTS.from(NIGHTS_AT)} n
     ON CONFLICT (tenant_id, room_type_id, night) DO UPDATE SET sold = excluded.sold),
-  ${appendChangesCtes(1, 4, 5)},
+  ${appendChangesCtes(1, APPENDED_AT)},
   kept AS (
     INSERT INTO idempotency_keys (tenant_id, principal, key, request_hash, status, headers, body)
-    SELECT $1, principal, key, decode(hash, 'hex'), status, headers, body
-      FROM json_to_recordset($6::json) AS k(principal text, key text, hash text, status smallint, headers json, body text)),
+    SELECT $1, principal, key, decode(hash, 'hex'), status, headers, body FROM ${KEPT.from(KEPT_AT)} k),
   ledgered AS (
-    INSERT INTO import_ledger (tenant_id, import_id, row_number, outcome, code, reason, reservation_id)
-    SELECT $1, l.* FROM json_to_recordset($7::json)
-      AS l(import_id uuid, row_number int, outcome text, code text, reason text, reservation_id uuid))
-  SELECT app.require((SELECT count(*) FROM written) = $9::int, $8, 'reservations_pkey')`,
+    INSERT INTO import_ledger (tenant_id, ${LEDGER.names})
+    SELECT $1, ${LEDGER.names} FROM ${LEDGER.from(LEDGER_AT)} l)
+  SELECT app.require((SELECT count(*) FROM written) = $3::int, $2, 'reservations_pkey')`,
 );
